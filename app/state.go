@@ -240,3 +240,14 @@ type Login struct {
 	Password string   `json:"password"` // "" where auth is off
 	Auth     string   `json:"auth"`     // required or off
 }
+
+// AccountInfo is a configured account, without secrets.
+type AccountInfo struct {
+	Name       string   `json:"name"`
+	User       string   `json:"user"`
+	Endpoints  []string `json:"endpoints"`
+	API        string   `json:"api"`
+	CAFile     string   `json:"ca_file,omitempty"`
+	Credential string   `json:"credential"` // "keyring" or "file"
+	Senders    []string `json:"senders"`
+}

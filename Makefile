@@ -1,0 +1,57 @@
+# make run    build, start a sandbox relay and the companion, show what happens
+# make test   everything that must be green before a change lands
+# The other targets stand beside them; each says what it does.
+
+SHELL := /bin/bash
+BIN   := bin
+GO    := go
+CGO_ENABLED ?= 0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Packages with goroutines are tested with the race detector; that needs cgo.
+RACE_PKGS = $(shell $(GO) list ./app/... ./server/... ./internal/... ./relayclient/... ./cmd/...)
+
+.PHONY: help run build test unit vet e2e lint bench fuzz generate clean setup-run setup-test
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+
+run: setup-run build ## sandbox: relay and companion on this machine, mail ends in a folder
+	@scripts/run
+
+build: ## bin/companionctl and bin/relayd, without cgo
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+
+test: setup-test vet unit e2e ## all tests
+
+unit: ## tests of the packages, with the race detector
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 15m $(RACE_PKGS)
+	$(GO) test -shuffle=on .
+
+vet: ## go vet for the three systems
+	@for os in linux windows darwin; do echo "vet $$os"; CGO_ENABLED=0 GOOS=$$os $(GO) vet ./... || exit 1; done
+
+e2e: build ## the built programs with real mail programs
+	COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -shuffle=on -count=1 -timeout 15m ./e2e/...
+
+lint: ## the pinned golangci-lint
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+
+bench: setup-test build ## figures beside Postfix, in one run (BENCH_FLAGS)
+	scripts/bench $(BENCH_FLAGS)
+
+FUZZTIME ?= 60s
+fuzz: ## every fuzz target for FUZZTIME each
+	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -rhoE '^func (Fuzz\w+)' $$pkg --include='*_test.go' | awk '{print $$2}'); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+generate: ## openapi.yaml and the client
+	$(GO) generate ./...
+
+setup-run: ; @scripts/setup run
+setup-test: ; @scripts/setup test
+
+clean: ## remove what was built and the sandbox's folder
+	rm -rf $(BIN) .sandbox

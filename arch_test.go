@@ -1,0 +1,204 @@
+package companion
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "servicesmtp.net/companion"
+
+// rule says which of our packages, and which guarded libraries, a package may
+// import. A package that is not in the table fails the test: decide where it
+// stands before it is written.
+type rule struct {
+	may []string // of ours, by path below the module; "x/*" is everything below x
+	why string
+}
+
+// shared is what both halves may use; it knows neither.
+var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable"}
+
+func with(more ...string) []string { return append(slices.Clone(shared), more...) }
+
+var rules = map[string]rule{
+	"":                 {nil, "holds tests about the module only"},
+	"internal/units":   {nil, "pure: sizes and rates"},
+	"internal/wire":    {nil, "pure: what both halves agree on"},
+	"internal/durable": {nil, "files, no mail"},
+	"internal/listen":  {nil, "connections, no mail"},
+	"internal/socket":  {nil, "HTTP over a Unix socket, no mail"},
+
+	"app/mail":     {[]string{"internal/wire", "internal/units"}, "vocabulary: everybody imports it, so it imports nobody"},
+	"app/batch":    {[]string{"internal/wire", "app/mail"}, "pure"},
+	"app/pace":     {[]string{"app/mail"}, "pure"},
+	"app/spool":    {with("app/mail"), "a stage does not know the other stages; app/run.go joins them"},
+	"app/proxy":    {with("app/mail"), "a stage does not know the other stages"},
+	"app/uplink":   {with("app/mail"), "a stage does not know the other stages"},
+	"app/reports":  {with("app/mail", "relayclient"), "reads the relay's API, shows nothing"},
+	"app/secret":   {with(), "passwords only; knows no account"},
+	"app/settings": {with("app/mail"), "one file; knows no stage"},
+	"app/apptest":  {with("app/mail"), "doubles for tests, below the stages"},
+	"app": {with("app/mail", "app/batch", "app/pace", "app/spool", "app/proxy", "app/uplink", "app/reports", "app/secret", "app/settings",
+		"relayclient"), "the façade joins the stages, and is all that a skin sees"},
+	"app/control": {with("app", "app/mail"), "carries the façade over a socket"},
+
+	"relayclient": {nil, "public client: usable without the rest"},
+
+	"server/account":    {[]string{"internal/units"}, "pure rules of plans and periods"},
+	"server/store":      {with("server/account"), "SQL, no rules"},
+	"server/accept":     {with("server/account", "server/store"), "the one transaction"},
+	"server/submission": {with("server/accept", "server/account", "server/store"), "SMTP in"},
+	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
+	"server/queue":      {with("server/store", "server/delivery"), "decides when delivery runs"},
+	"server/config":     {with(), "one file; knows no part"},
+	"server/authority":  {with(), "certificates only"},
+	"server/login":      {with("server/store"), "passwords and tokens"},
+	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login"),
+		"JSON over the store; generates relayclient/openapi.yaml"},
+
+	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},
+	"cmd/relayd":       {with("server/*"), "composition root: relay"},
+	"e2e":              {[]string{"internal/wire"}, "black box: only the built programs"},
+	"bench":            {with("app/*"), "figures; only `make bench` builds it"},
+}
+
+// guarded libraries may be imported by the named packages only.
+var guarded = map[string]rule{
+	"fyne.io/fyne/v2/app":             {[]string{"cmd/companion"}, "everything else then builds without cgo"},
+	"github.com/mjl-/mox":             {[]string{"server/delivery"}, "its API is at version 0"},
+	"github.com/riverqueue":           {[]string{"server/queue", "server/store"}, "jobs can be rebuilt from the table; nobody else may rely on them"},
+	"github.com/zalando/go-keyring":   {[]string{"app/secret"}, "one worker, one deadline"},
+	"modernc.org/sqlite":              {[]string{"server/store", "app/spool", "app/reports"}, "SQL stays in the stores"},
+	"github.com/danielgtaylor/huma":   {[]string{"server/api"}, "one API"},
+	"github.com/alecthomas/kong":      {[]string{"cmd/companionctl", "cmd/relayd"}, "flags belong to the composition roots"},
+	"github.com/emersion/go-smtp":     {[]string{"app/proxy", "app/uplink", "app/apptest", "server/submission", "server/delivery"}, "SMTP stays at the edges"},
+	"github.com/pelletier/go-toml/v2": {[]string{"app/settings", "server/config", "server/account"}, "settings are read in one place each"},
+}
+
+// testOnly packages may be imported by _test.go files of any package.
+var testOnly = []string{"app/apptest"}
+
+func TestImports(t *testing.T) {
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name := d.Name(); p != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "bin" || name == "dist") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(p, ".go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(filepath.Dir(p))
+		if pkg == "." {
+			pkg = ""
+		}
+		for _, imp := range f.Imports {
+			name, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				return err
+			}
+			if msg := check(pkg, name, strings.HasSuffix(p, "_test.go")); msg != "" {
+				t.Errorf("%s: %s", p, msg)
+			}
+		}
+		if _, ok := rules[pkg]; !ok {
+			t.Errorf("%s: package %q is not in the import table of arch_test.go", p, pkg)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// check returns what is wrong with pkg importing name, or "".
+func check(pkg, name string, test bool) string {
+	if ours, ok := strings.CutPrefix(name, module+"/"); ok {
+		if ours == pkg || (test && slices.Contains(testOnly, ours)) || allowed(rules[pkg].may, ours) {
+			return ""
+		}
+		return fmt.Sprintf("%q may not import %q (%s)", pkg, ours, rules[pkg].why)
+	}
+	for lib, r := range guarded {
+		if (name == lib || strings.HasPrefix(name, lib+"/")) && !slices.Contains(r.may, pkg) && !test {
+			return fmt.Sprintf("only %s may import %s (%s)", strings.Join(r.may, ", "), lib, r.why)
+		}
+	}
+	return ""
+}
+
+func allowed(may []string, name string) bool {
+	for _, m := range may {
+		if m == name {
+			return true
+		}
+		if base, ok := strings.CutSuffix(m, "/*"); ok && strings.HasPrefix(name, base+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// TestRulesBite makes sure that the table refuses what it is there to refuse.
+func TestRulesBite(t *testing.T) {
+	for _, c := range []struct {
+		pkg, imports string
+		test, fine   bool
+	}{
+		{"app/proxy", module + "/app/spool", false, false},
+		{"app/mail", module + "/app/batch", false, false},
+		{"server/accept", module + "/app/mail", false, false},
+		{"app/uplink", module + "/server/store", false, false},
+		{"app", module + "/app/control", false, false},
+		{"app/uplink", module + "/app/apptest", true, true},
+		{"app/uplink", module + "/app/apptest", false, false},
+		{"app", "fyne.io/fyne/v2/app", false, false},
+		{"server/api", "github.com/mjl-/mox/smtpclient", false, false},
+		{"app/spool", "modernc.org/sqlite", false, true},
+		{"app/proxy", module + "/app/mail", false, true},
+	} {
+		if got := check(c.pkg, c.imports, c.test) == ""; got != c.fine {
+			t.Errorf("%s imports %s (test %v): allowed %v, want %v", c.pkg, c.imports, c.test, got, c.fine)
+		}
+	}
+}
+
+// TestHeadlessPrograms holds that the terminal and the relay carry no window,
+// and build for three systems without cgo.
+func TestHeadlessPrograms(t *testing.T) {
+	for _, program := range []string{"./cmd/companionctl", "./cmd/relayd"} {
+		out, err := exec.Command("go", "list", "-deps", program).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", program, err, out)
+		}
+		for dep := range strings.Lines(string(out)) {
+			if strings.HasPrefix(dep, "fyne.io") {
+				t.Errorf("%s depends on %s", program, strings.TrimSpace(dep))
+			}
+		}
+		for _, system := range []string{"linux", "windows", "darwin"} {
+			cmd := exec.Command("go", "build", "-o", filepath.Join(t.TempDir(), path.Base(program)), program)
+			cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOOS="+system)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s for %s: %v\n%s", program, system, err, out)
+			}
+		}
+	}
+}
