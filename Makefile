@@ -5,7 +5,6 @@
 SHELL := /bin/bash
 BIN   := bin
 GO    := go
-CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 

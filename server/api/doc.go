@@ -1,0 +1,2 @@
+package api
+//go:generate go run generate.go
