@@ -38,7 +38,7 @@ lint: ## the pinned golangci-lint
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
 bench: setup-test build ## figures beside Postfix, in one run (BENCH_FLAGS)
-	scripts/bench $(BENCH_FLAGS)
+	$(GO) run ./bench -bin $(BIN) $(BENCH_FLAGS)
 
 FUZZTIME ?= 60s
 fuzz: ## every fuzz target for FUZZTIME each

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// postfix is Postfix in a private folder. It puts everything on hold, so that
+// it only accepts, as the companion does here.
+type postfix struct {
+	dir, address string
+	master       int
+}
+
+const mainCF = `compatibility_level = 3.6
+queue_directory = %[1]s/queue
+data_directory = %[1]s/data
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = bench.invalid
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+smtpd_client_restrictions = check_client_access static:HOLD
+smtpd_recipient_restrictions = permit_mynetworks, reject
+message_size_limit = 200000000
+maillog_file = %[1]s/log/mail.log
+maillog_file_prefixes = %[1]s
+smtpd_client_connection_count_limit = 0
+smtputf8_enable = no
+`
+
+const masterCF = `%s inet n - n - 200 smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+tlsmgr unix - - n 1000? 1 tlsmgr
+postlog unix-dgram n - n - 1 postlogd
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+`
+
+func startPostfix(ctx context.Context, dir string) (*postfix, error) {
+	for _, d := range []string{"conf", "queue", "data", "log"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	// Postfix's own users must reach the folder.
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		return nil, err
+	}
+	if out, err := exec.CommandContext(ctx, "chown", "postfix", filepath.Join(dir, "data")).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("chown: %w: %s", err, out)
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{"main.cf": fmt.Sprintf(mainCF, dir), "master.cf": fmt.Sprintf(masterCF, address)}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, "conf", name), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if out, err := exec.CommandContext(ctx, "postfix", "-c", filepath.Join(dir, "conf"), "start").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("start postfix: %w: %s", err, out)
+	}
+	p := &postfix{dir: dir, address: address}
+	text, err := os.ReadFile(filepath.Join(dir, "queue/pid/master.pid"))
+	if err != nil {
+		return nil, errors.Join(err, p.stop())
+	}
+	if p.master, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
+		return nil, errors.Join(err, p.stop())
+	}
+	return p, waitFor(address)
+}
+
+func (p *postfix) addr() string       { return p.address }
+func (p *postfix) cpu() time.Duration { return treeCPU(p.master) }
+func (p *postfix) memory() int        { return treePSS(p.master) }
+
+func (p *postfix) reset() error {
+	held, err := filepath.Glob(filepath.Join(p.dir, "queue", "hold", "*"))
+	for _, f := range held {
+		err = errors.Join(err, os.RemoveAll(f))
+	}
+	return err
+}
+
+func (p *postfix) stop() error {
+	return exec.Command("postfix", "-c", filepath.Join(p.dir, "conf"), "stop").Run()
+}
+
+func (p *postfix) close() {
+	if err := p.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop postfix:", err)
+	}
+}
+
+// companion is the built companionctl with a relay that does not answer.
+type companion struct {
+	cmd     *exec.Cmd
+	address string
+	bin     string
+	dir     string
+}
+
+const companionTOML = `[[account]]
+name = "bench"
+user = "bench"
+credential = "file:%s/password"
+endpoints = ["starttls://127.0.0.1:1"]
+[listen]
+addresses = ["127.0.0.1:0"]
+auth = "off"
+`
+
+func startCompanion(ctx context.Context, bin, dir string) (*companion, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "password"), []byte("x"), 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "companion.toml"), fmt.Appendf(nil, companionTOML, dir), 0o600); err != nil {
+		return nil, err
+	}
+	c := &companion{bin: bin, dir: dir}
+	return c, c.start(ctx)
+}
+
+func (c *companion) start(ctx context.Context) error {
+	c.cmd = exec.CommandContext(ctx, filepath.Join(c.bin, "companionctl"), "--data", filepath.Join(c.dir, "data"), "--config", filepath.Join(c.dir, "companion.toml"), "run")
+	log, err := os.OpenFile(filepath.Join(c.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c.cmd.Stderr = log
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return err
+	}
+	var ready struct{ SMTP []string }
+	s := bufio.NewScanner(out)
+	if !s.Scan() {
+		return fmt.Errorf("companion did not start, see its log: %w", c.cmd.Wait())
+	}
+	if err := json.Unmarshal(s.Bytes(), &ready); err != nil || len(ready.SMTP) == 0 {
+		return fmt.Errorf("ready line %q: %w", s.Text(), err)
+	}
+	c.address = ready.SMTP[0]
+	return nil
+}
+
+func (c *companion) addr() string       { return c.address }
+func (c *companion) cpu() time.Duration { return treeCPU(c.cmd.Process.Pid) }
+func (c *companion) memory() int        { return treePSS(c.cmd.Process.Pid) }
+
+// reset starts again with an empty spool.
+func (c *companion) reset() error {
+	c.close()
+	if err := os.RemoveAll(filepath.Join(c.dir, "data")); err != nil {
+		return err
+	}
+	return c.start(context.Background())
+}
+
+func (c *companion) close() {
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err == nil {
+		c.cmd.Wait() // the exit code says nothing about the figures
+	}
+}
+
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
+}
+
+func waitFor(address string) error {
+	for range 200 {
+		if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+			return c.Close()
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("nothing answers at %s", address)
+}

@@ -1,0 +1,315 @@
+package e2e
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"net/smtp"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestNewsletterGoesOutInBatches is the main job: 500 recipients in one
+// transaction become ten of 50, each recipient once, the body the same in all.
+func TestNewsletterGoesOutInBatches(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	to := addresses(500, "news", "dst.invalid")
+	data := strings.Replace(message("five hundred", 20_000), "To: readers\r\n",
+		"To: readers\r\nBcc: secret1@dst.invalid,\r\n\tsecret2@dst.invalid\r\nResent-Bcc: secret3@dst.invalid\r\n", 1)
+	want := message("five hundred", 20_000)
+	w.mustSend("news@example.com", to, data)
+	w.far.waitRecipients(t, 500, time.Minute)
+	w.once(to)
+
+	all := w.far.transactions()
+	if len(all) != 10 {
+		t.Errorf("%d transactions, want 10", len(all))
+	}
+	var atRelay int // bytes as the relay received them: what arrived, less the relay's own Received
+	for _, tx := range all {
+		if len(tx.recipients) != 50 {
+			t.Errorf("%d recipients in a transaction, want 50", len(tx.recipients))
+		}
+		if tx.from != "news@example.com" {
+			t.Errorf("reverse-path %q was touched", tx.from)
+		}
+		received, rest := content(tx.data)
+		if len(received) != 2 {
+			t.Fatalf("%d Received fields in front, want the relay's and the companion's:\n%s", len(received), tx.data[:300])
+		}
+		if rest != want {
+			t.Errorf("content changed: %d bytes, want %d", len(rest), len(want))
+		}
+		for _, r := range received {
+			if strings.Contains(r, " for ") || strings.Contains(strings.ToLower(r), "servicesmtp") {
+				t.Errorf("Received gives something away: %q", r)
+			}
+		}
+		if strings.Contains(tx.data, "secret") {
+			t.Error("a Bcc address was sent")
+		}
+		atRelay = len(tx.data) - len(received[0])
+	}
+
+	var u struct {
+		Emails, Bytes int64
+		Stale         bool
+	}
+	if err := json.Unmarshal([]byte(w.must("usage", "--json")), &u); err != nil {
+		t.Fatal(err)
+	}
+	if u.Emails != 500 || u.Bytes != int64(500*atRelay) || u.Stale {
+		t.Errorf("usage says %+v, want 500 e-mails and %d bytes", u, 500*atRelay)
+	}
+	s := w.until(10*time.Second, "idle", func(s status) bool { return s.State == "idle" })
+	if s.Accounts[0].Recipients != 0 {
+		t.Errorf("%d recipients still queued", s.Accounts[0].Recipients)
+	}
+}
+
+// TestMailProgramsDeliverByteForByte hands mail in with real programs, with a
+// login and without, and compares what arrives with what was handed in.
+func TestMailProgramsDeliverByteForByte(t *testing.T) {
+	t.Parallel()
+	for _, auth := range []string{"off", "required"} {
+		t.Run("auth "+auth, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{auth: auth})
+			var login struct{ User, Password, Address string }
+			if err := json.Unmarshal([]byte(w.must("connect", "--json")), &login); err != nil {
+				t.Fatal(err)
+			}
+			if (auth == "required") != (login.Password != "") {
+				t.Fatalf("auth %s, login %+v", auth, login)
+			}
+			host, port, _ := strings.Cut(w.smtp, ":")
+			w.write("message.eml", message("from a file", 5000))
+			for _, c := range mailPrograms(w, host, port, login.User, login.Password) {
+				before := len(w.far.transactions())
+				cmd := exec.CommandContext(t.Context(), c.argv[0], c.argv[1:]...)
+				cmd.Stdin = strings.NewReader(c.stdin)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%s: %v\n%s", c.name, err, out)
+					continue
+				}
+				w.far.wait(t, 20*time.Second, c.name, func(all []transaction) bool { return len(all) > before })
+				all := w.far.transactions()
+				tx := all[len(all)-1]
+				_, rest := content(tx.data)
+				if c.want != "" && rest != c.want {
+					t.Errorf("%s: content changed:\n got %q\nwant %q", c.name, clip(rest), clip(c.want))
+				}
+				if c.contains != "" && !strings.Contains(rest, c.contains) {
+					t.Errorf("%s: %q is missing in %q", c.name, c.contains, clip(rest))
+				}
+				if !slices.Equal(tx.recipients, []string{c.to}) {
+					t.Errorf("%s: went to %v, want %s", c.name, tx.recipients, c.to)
+				}
+			}
+		})
+	}
+}
+
+type handIn struct {
+	name     string
+	argv     []string
+	stdin    string
+	to       string
+	want     string // the whole content, where the program sends a given file
+	contains string // else a part of it
+}
+
+const smtplibScript = `
+import smtplib, sys
+host, port, user, password, to, path = sys.argv[1:]
+s = smtplib.SMTP(host, int(port), timeout=30)
+if password: s.login(user, password)
+refused = s.sendmail("me@example.com", [to], open(path, "rb").read(), mail_options=["BODY=8BITMIME"])
+s.quit()
+sys.exit(1 if refused else 0)
+`
+
+// mailPrograms are the ways in that people use; each sends one message. The
+// login is left out where there is none.
+func mailPrograms(w *world, host, port, user, password string) []handIn {
+	file, err := os.ReadFile(w.path("message.eml"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	text := string(file)
+	swaks := []string{"swaks", "--silent", "2", "--server", host, "--port", port, "--from", "me@example.com", "--to", "swaks@dst.invalid", "--data", "@" + w.path("message.eml")}
+	msmtp := []string{"msmtp", "--file=/dev/null", "--host=" + host, "--port=" + port, "--from=me@example.com", "--tls=off"}
+	curl := []string{"curl", "--silent", "--show-error", "smtp://" + host + ":" + port, "--mail-from", "me@example.com", "--mail-rcpt", "curl@dst.invalid", "--upload-file", w.path("message.eml")}
+	python := []string{"python3", "-c", smtplibScript, host, port, user, password, "smtplib@dst.invalid", w.path("message.eml")}
+	list := []handIn{
+		{name: "swaks", argv: swaks, to: "swaks@dst.invalid", contains: "end of from a file\r\n"},
+		{name: "msmtp", argv: append(msmtp, "--auth=off", "msmtp@dst.invalid"), stdin: strings.ReplaceAll(text, "\r\n", "\n"), to: "msmtp@dst.invalid", want: text},
+		{name: "curl", argv: curl, to: "curl@dst.invalid", want: text},
+		{name: "smtplib", argv: python, to: "smtplib@dst.invalid", want: text},
+	}
+	if password == "" {
+		return append(list, handIn{name: "smtp-source", to: "source@dst.invalid", contains: "From: <src@example.com>",
+			argv: []string{"smtp-source", "-m", "1", "-l", "3000", "-f", "src@example.com", "-t", "source@dst.invalid", host + ":" + port}})
+	}
+	list[0].argv = append(swaks, "--auth", "LOGIN", "--auth-user", user, "--auth-password", password)
+	list[1].argv = append(msmtp, "--auth=plain", "--user="+user, "--passwordeval=printf %s '"+password+"'", "msmtp@dst.invalid")
+	list[2].argv = append(curl, "--user", user+":"+password, "--login-options", "AUTH=PLAIN")
+	return list
+}
+
+func clip(s string) string {
+	if len(s) > 300 {
+		return s[:150] + " … " + s[len(s)-150:]
+	}
+	return s
+}
+
+// TestWrongLocalPassword: a program that guesses gets nothing in.
+func TestWrongLocalPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{auth: "required"})
+	if err := w.send("me@example.com", []string{"a@dst.invalid"}, message("no login", 10)); err == nil || !strings.Contains(err.Error(), "530") {
+		t.Errorf("without a login: got %v, want 530", err)
+	}
+	host, _, _ := strings.Cut(w.smtp, ":")
+	err := smtp.SendMail(w.smtp, smtp.PlainAuth("", "companion", "wrong", host), "me@example.com", []string{"a@dst.invalid"}, []byte(message("bad login", 10)))
+	if err == nil || !strings.Contains(err.Error(), "535") {
+		t.Errorf("wrong password: got %v, want 535", err)
+	}
+}
+
+// TestRefusedRecipientIsReported: one bad address of many is listed with the
+// far server's reply, the others get their mail.
+func TestRefusedRecipientIsReported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	to := append(addresses(60, "some", "dst.invalid"), "refuse.me@dst.invalid")
+	w.mustSend("news@example.com", to, message("one bad", 500))
+	w.far.waitRecipients(t, 60, time.Minute)
+	w.once(to[:60])
+	var rows [][]string
+	end := time.Now().Add(30 * time.Second)
+	for len(rows) < 2 && time.Now().Before(end) {
+		var err error
+		if rows, err = csv.NewReader(strings.NewReader(w.must("errors", "--csv"))).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(rows) != 2 || !slices.Equal(rows[0], []string{"address", "reason", "code", "reply", "at", "account", "source"}) {
+		t.Fatalf("errors --csv: %q", rows)
+	}
+	got := rows[1]
+	if got[0] != "refuse.me@dst.invalid" || got[2] != "550 5.1.1" || !strings.Contains(got[3], "no such user here") || got[1] == "" || got[6] != "recipient" {
+		t.Errorf("row %q", got)
+	}
+	if out := w.relayd("errors", "alice", "--csv"); !strings.Contains(out, "refuse.me@dst.invalid") || !strings.Contains(out, "no such user here") {
+		t.Errorf("relayd errors: %q", out)
+	}
+}
+
+// TestMaildirRoute is the sandbox's way out.
+func TestMaildirRoute(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir() + "/mail"
+	w := newWorld(t, options{route: "maildir:" + dir})
+	w.mustSend("me@example.com", []string{"a@dst.invalid", "b@dst.invalid"}, message("to a folder", 100))
+	end := time.Now().Add(20 * time.Second)
+	var files []os.DirEntry
+	for len(files) < 2 && time.Now().Before(end) {
+		files, _ = os.ReadDir(dir + "/new")
+		time.Sleep(50 * time.Millisecond)
+	}
+	if len(files) != 2 {
+		t.Fatalf("%d files, want one for each recipient", len(files))
+	}
+	seen := map[string]bool{}
+	for _, f := range files {
+		text, err := os.ReadFile(dir + "/new/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(strings.ReplaceAll(string(text), "\r\n", "\n"), strings.ReplaceAll(message("to a folder", 100), "\r\n", "\n")) {
+			t.Errorf("content changed: %q", clip(string(text)))
+		}
+		for _, r := range []string{"a@dst.invalid", "b@dst.invalid"} {
+			seen[r] = seen[r] || strings.Contains(string(text), "Delivered-To: "+r)
+		}
+	}
+	if !seen["a@dst.invalid"] || !seen["b@dst.invalid"] {
+		t.Errorf("not delivered to both: %v", seen)
+	}
+}
+
+// TestCommandsWithoutAnEngine: the exit code tells a script what is wrong.
+func TestCommandsWithoutAnEngine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--data", dir, "status"}, 3, "companionctl run"},
+		{[]string{"status", "--data", dir, "--json"}, 3, "companionctl run"},
+		{[]string{"--data", dir, "queue", "list"}, 3, "companionctl run"},
+		{[]string{"--data", dir, "nonsense"}, 2, "nonsense"},
+		{[]string{"--data", dir, "status", "--nonsense"}, 2, "nonsense"},
+	} {
+		out, errs, code := command(t.Context(), "companionctl", c.args...)
+		if code != c.code || !strings.Contains(errs, c.says) || out != "" {
+			t.Errorf("%v: exit code %d, want %d; stdout %q, stderr %q", c.args, code, c.code, out, errs)
+		}
+	}
+}
+
+// TestStopAndStart: what waits leaves after the next start, and both programs
+// end with 0 when they are asked to.
+func TestStopAndStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.must("queue", "pause")
+	w.mustSend("me@example.com", []string{"a@dst.invalid"}, message("later", 100))
+	if s := w.status(); s.State != "paused" {
+		t.Errorf("state %q after pause", s.State)
+	}
+	w.must("stop")
+	<-w.companion.done
+	if code := w.companion.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("companion ended with %d", code)
+	}
+	w.startCompanion()
+	if s := w.status(); s.State != "paused" || s.Accounts[0].Messages != 1 {
+		t.Errorf("a pause must survive a restart: %+v", s)
+	}
+	if n := len(w.far.transactions()); n != 0 {
+		t.Errorf("%d transactions while paused", n)
+	}
+	w.must("queue", "resume")
+	w.far.waitRecipients(t, 1, 20*time.Second)
+	if code := w.relay.stop(t); code != 0 {
+		t.Errorf("relay ended with %d", code)
+	}
+	if code := w.companion.stop(t); code != 0 {
+		t.Errorf("companion ended with %d", code)
+	}
+}
+
+// TestSecondEngineOnOneFolder: two engines on one spool are impossible.
+func TestSecondEngineOnOneFolder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	_, errs, code := w.ctl("run")
+	if code != 1 || !strings.Contains(errs, "already") {
+		t.Errorf("second engine: exit code %d, %q", code, errs)
+	}
+	if w.status().State != "idle" {
+		t.Error("the first engine no longer answers")
+	}
+	if out := w.must("queue", "list", "--json"); !strings.Contains(out, `"jobs"`) {
+		t.Errorf("queue list: %q", out)
+	}
+}
