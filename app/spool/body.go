@@ -1,0 +1,78 @@
+package spool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"servicesmtp.net/companion/app/mail"
+)
+
+// Body opens the message of a job that is not done. A body from a file is read
+// as it is needed; one from the database, at most inlineMax, is in memory.
+// ErrNotFound where the job is done or unknown. ErrDamaged where the body is
+// missing: the job is then held, and OnProblem has heard of it.
+func (s *Spool) Body(ctx context.Context, job mail.JobID) (io.ReadSeekCloser, mail.ByteSize, error) {
+	var where int
+	var size mail.ByteSize
+	var data []byte
+	err := s.row(ctx, `SELECT j.body, j.size, coalesce(b.data, x'') FROM jobs j LEFT JOIN bodies b ON b.job = j.seq WHERE j.id = ?`,
+		[]any{job}, &where, &size, &data)
+	if err == nil && where == bodyGone {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("read body of job %s: %w", job, err)
+	}
+	if where == bodyInline {
+		if mail.ByteSize(len(data)) != size {
+			return nil, 0, s.damaged(ctx, job)
+		}
+		return inMemory{bytes.NewReader(data)}, size, nil
+	}
+	f, err := os.Open(s.bodyPath(job))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, 0, s.missing(ctx, job)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("open body of job %s: %w", job, fault(err))
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("open body of job %s: %w", job, fault(err)), fault(f.Close()))
+	}
+	if mail.ByteSize(info.Size()) != size {
+		return nil, 0, errors.Join(s.damaged(ctx, job), fault(f.Close()))
+	}
+	return f, size, nil
+}
+
+// missing tells a body that is missing from one that was removed a moment ago
+// because the job ended.
+func (s *Spool) missing(ctx context.Context, job mail.JobID) error {
+	j, err := s.Job(ctx, job)
+	if err != nil {
+		return err
+	}
+	if j.State == JobDone {
+		return fmt.Errorf("read body of job %s: %w", job, ErrNotFound)
+	}
+	return s.damaged(ctx, job)
+}
+
+// damaged holds a job without a whole body and says so.
+func (s *Spool) damaged(ctx context.Context, job mail.JobID) error {
+	problem := fmt.Errorf("%w: the body of message %s is missing; it is kept and not sent", ErrDamaged, job)
+	if err := s.write(ctx, func(t *tx) error { return t.setDamaged(job, true) }); err != nil {
+		return errors.Join(problem, err)
+	}
+	s.report(problem)
+	return problem
+}
+
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }

@@ -1,0 +1,58 @@
+package spool
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// pruneStep is how many jobs go in one transaction, so that mail which comes
+// in meanwhile waits for a moment only.
+const pruneStep = 200
+
+// Prune forgets the jobs that were done before a time, and returns how many.
+// Attempts stay a day longer at least, because the pace counts them.
+func (s *Spool) Prune(ctx context.Context, before time.Time) (jobs int, err error) {
+	for {
+		n := 0
+		err := s.write(ctx, func(t *tx) error {
+			var err error
+			n, err = t.prune(before)
+			return err
+		})
+		if err != nil {
+			return jobs, fmt.Errorf("prune history: %w", err)
+		}
+		jobs += n
+		if n < pruneStep {
+			return jobs, nil
+		}
+	}
+}
+
+func (t *tx) prune(before time.Time) (int, error) {
+	var old []int64
+	err := t.each(`SELECT seq FROM jobs WHERE done_at > 0 AND done_at < ? LIMIT ?`, []any{micros(before), pruneStep}, func(rows *sql.Rows) error {
+		var seq int64
+		err := rows.Scan(&seq)
+		old = append(old, seq)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, seq := range old {
+		for _, query := range []string{
+			`DELETE FROM outcomes WHERE batch IN (SELECT id FROM batches WHERE job = ?)`,
+			`DELETE FROM batches WHERE job = ?`,
+			`DELETE FROM jobs WHERE seq = ?`,
+		} {
+			if _, err := t.exec(query, seq); err != nil {
+				return 0, err
+			}
+		}
+	}
+	_, err = t.exec(`DELETE FROM attempts WHERE started_at < ? AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.id = batch)`, micros(before.Add(-attemptSlack)))
+	return len(old), err
+}

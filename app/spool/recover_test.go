@@ -1,0 +1,243 @@
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/internal/durable"
+)
+
+// closedSpool makes a spool with messages 1 (a file) and 2 (in the database)
+// and closes it.
+func closedSpool(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	s, err := Open(t.Context(), options(dir))
+	must(t, err)
+	accept(t, s, jobID(1), envelope("office", recipients(120)), make([]byte, inlineMax+1))
+	accept(t, s, jobID(2), envelope("office", recipients(1)), []byte("x"))
+	must(t, s.Close())
+	return dir
+}
+
+func openHearing(t *testing.T, dir string) (*Spool, *problems) {
+	t.Helper()
+	p := &problems{}
+	o := options(dir)
+	o.OnProblem = p.add
+	return openAt(t, o), p
+}
+
+func TestLeftoverBodiesAreRemoved(t *testing.T) {
+	dir := closedSpool(t)
+	bodies := filepath.Join(dir, bodiesName)
+	for _, name := range []string{string(jobID(2)), string(jobID(8)), string(jobID(9)) + durable.TempSuffix, "somebody else's", "x" + durable.TempSuffix} {
+		must(t, os.WriteFile(filepath.Join(bodies, name), []byte("?"), 0o600))
+	}
+	s, p := openHearing(t, dir)
+	got := strings.Join(names(t, bodies), " ")
+	if want := string(jobID(1)) + " somebody else's x" + durable.TempSuffix; got != want {
+		t.Errorf("files: %s\nwant:  %s", got, want)
+	}
+	readBody(t, s, jobID(1))
+	readBody(t, s, jobID(2))
+	if len(p.all()) != 0 {
+		t.Errorf("problems: %v", p.all())
+	}
+}
+
+func TestMissingBodyIsHeldAndSaid(t *testing.T) {
+	for name, damage := range map[string]func(path string) error{
+		"removed":   os.Remove,
+		"too short": func(path string) error { return os.Truncate(path, 10) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := closedSpool(t)
+			path := filepath.Join(dir, bodiesName, string(jobID(1)))
+			whole, err := os.ReadFile(path)
+			must(t, err)
+			must(t, damage(path))
+
+			s, p := openHearing(t, dir)
+			if len(p.all()) != 1 || !errors.Is(p.all()[0], ErrDamaged) || !strings.Contains(p.all()[0].Error(), string(jobID(1))) {
+				t.Errorf("problems: %v", p.all())
+			}
+			if got := readyNow(t, s, "office", start); len(got) != 1 || got[0].Job != jobID(2) {
+				t.Errorf("ready: %v, want only the other job", got)
+			}
+			_, err = s.Begin(t.Context(), jobID(1), 1, "main", start)
+			wantErr(t, err, ErrState)
+			_, _, err = s.Body(t.Context(), jobID(1))
+			wantErr(t, err, ErrDamaged)
+			if j := getJob(t, s, jobID(1)); !j.Damaged || j.State != JobQueued || j.Counts.Queued != 120 {
+				t.Errorf("job %+v", j)
+			}
+			checkRows(t, s)
+			must(t, s.Close())
+
+			// The file is put back, and everything is as before.
+			must(t, os.WriteFile(path, whole, 0o600))
+			s, p = openHearing(t, dir)
+			if got := readyNow(t, s, "office", start); len(got) != 4 || getJob(t, s, jobID(1)).Damaged || len(p.all()) != 0 {
+				t.Errorf("after repair: ready %v, problems %v", got, p.all())
+			}
+			readBody(t, s, jobID(1))
+			must(t, s.Close())
+		})
+	}
+}
+
+func TestBodyMissingWhileOpen(t *testing.T) {
+	dir := closedSpool(t)
+	s, p := openHearing(t, dir)
+	attempt := begin(t, s, jobID(1), 1, start)
+	must(t, os.Remove(filepath.Join(dir, bodiesName, string(jobID(1)))))
+	_, err := s.conn.ExecContext(t.Context(), `DELETE FROM bodies`)
+	must(t, err)
+	for n := 1; n <= 2; n++ {
+		_, _, err := s.Body(t.Context(), jobID(n))
+		wantErr(t, err, ErrDamaged)
+	}
+	if len(p.all()) != 2 {
+		t.Errorf("problems: %v", p.all())
+	}
+	must(t, s.Return(t.Context(), Ended{Attempt: attempt, At: start}, start))
+	if got := readyNow(t, s, "office", start); len(got) != 0 {
+		t.Errorf("would be tried again and again: %v", got)
+	}
+	_, err = s.Cancel(t.Context(), jobID(2), start) // a person can still end it
+	must(t, err)
+	if j := getJob(t, s, jobID(2)); j.State != JobDone || j.Counts.Cancelled != 1 {
+		t.Errorf("job %+v", j)
+	}
+}
+
+func TestBodiesWithoutTheirDatabaseAreKept(t *testing.T) {
+	dir := closedSpool(t)
+	must(t, os.Remove(filepath.Join(dir, databaseName)))
+	s, p := openHearing(t, dir)
+	if len(p.all()) != 1 || !errors.Is(p.all()[0], ErrDamaged) {
+		t.Errorf("problems: %v", p.all())
+	}
+	aside, err := filepath.Glob(filepath.Join(dir, bodiesName+".*"))
+	must(t, err)
+	if len(aside) != 1 || len(names(t, aside[0])) != 1 {
+		t.Errorf("set aside: %v", aside)
+	}
+	accept(t, s, jobID(1), envelope("office", recipients(1)), make([]byte, inlineMax+1))
+	must(t, s.Close())
+	openHearing(t, dir)
+	if len(names(t, aside[0])) != 1 {
+		t.Error("they are gone at the second start")
+	}
+}
+
+func TestOpenRefusesADamagedDatabase(t *testing.T) {
+	dir := closedSpool(t)
+	path := filepath.Join(dir, databaseName)
+	must(t, os.WriteFile(path, bytes.Repeat([]byte("not a database "), 1000), 0o600))
+	_, err := Open(t.Context(), options(dir))
+	wantErr(t, err, ErrDamaged)
+	if strings.Contains(err.Error(), dir) {
+		t.Errorf("the error names a folder: %v", err)
+	}
+	if left := names(t, filepath.Join(dir, bodiesName)); len(left) != 1 {
+		t.Errorf("bodies: %v", left)
+	}
+	_, err = Open(t.Context(), options(dir)) // and the lock was released
+	wantErr(t, err, ErrDamaged)
+}
+
+func TestCheckAfterAnUncleanEnd(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		unclean, damage bool
+		want            int
+	}{
+		{"clean end, sound", false, false, 0},
+		{"clean end is not checked", false, true, 0},
+		{"unclean end, sound", true, false, 0},
+		{"unclean end, damaged", true, true, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := closedSpool(t)
+			if c.unclean {
+				must(t, os.WriteFile(filepath.Join(dir, markerName), nil, 0o600))
+			}
+			if c.damage {
+				breakIndex(t, filepath.Join(dir, databaseName))
+			}
+			s, p := openHearing(t, dir)
+			s.background.Wait()
+			if got := p.all(); len(got) != c.want || c.want > 0 && !errors.Is(got[0], ErrDamaged) {
+				t.Errorf("problems: %v", got)
+			}
+			must(t, s.Close())
+		})
+	}
+}
+
+// breakIndex overwrites the page of an index that Open does not read.
+func breakIndex(t *testing.T, path string) {
+	t.Helper()
+	db, err := connect(path, "", 1)
+	must(t, err)
+	var page, size int64
+	must(t, db.QueryRow(`SELECT rootpage FROM sqlite_schema WHERE name = 'attempts_started'`).Scan(&page))
+	must(t, db.QueryRow(`PRAGMA page_size`).Scan(&size))
+	must(t, db.Close())
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	must(t, err)
+	_, err = f.WriteAt(bytes.Repeat([]byte{0xff}, 100), (page-1)*size)
+	must(t, errors.Join(err, f.Close()))
+}
+
+func TestTotalsAreTheSameAfterAStart(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(t.Context(), options(dir))
+	must(t, err)
+	for n := range 10 {
+		accept(t, s, jobID(n), envelope([]string{"office", "home"}[n%2], recipients(60)), make([]byte, 100*n))
+	}
+	attempt := begin(t, s, jobID(1), 1, start)
+	must(t, s.Unknown(t.Context(), Ended{Attempt: attempt, At: start}))
+	must(t, s.MarkUncertain(t.Context(), jobID(1), 1, mail.Reply{}, start))
+	begin(t, s, jobID(2), 2, start)
+	_, err = s.Cancel(t.Context(), jobID(3), start)
+	must(t, err)
+	before, err := s.Totals(t.Context(), start)
+	must(t, err)
+	must(t, s.Close())
+	s = openAt(t, options(dir))
+	after, err := s.Totals(t.Context(), start)
+	must(t, err)
+	if before.Bytes != after.Bytes || len(before.Lanes) != 2 || before.Lanes[0] != after.Lanes[0] || before.Lanes[1] != after.Lanes[1] {
+		t.Errorf("before %+v\nafter  %+v", before, after)
+	}
+}
+
+func TestHistoryIsPrunedByItself(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(t.Context(), options(dir))
+	must(t, err)
+	accept(t, s, jobID(1), envelope("office", recipients(1)), []byte("x"))
+	accept(t, s, jobID(2), envelope("office", recipients(1)), []byte("x"))
+	_, err = s.Cancel(t.Context(), jobID(1), time.Now().Add(-48*time.Hour))
+	must(t, err)
+	must(t, s.Close())
+
+	o := options(dir)
+	o.KeepHistory = 24 * time.Hour
+	s = openAt(t, o)
+	for err == nil { // the checker prunes as soon as it can
+		_, err = s.Job(t.Context(), jobID(1))
+	}
+	wantErr(t, err, ErrNotFound)
+	getJob(t, s, jobID(2)) // not done: kept however old
+}
