@@ -1,0 +1,161 @@
+// Package proxy is the local SMTP listener: mail programs hand their mail to
+// it as to any submission server (RFC 5321, RFC 6409).
+//
+// It promises that
+//   - 250 after the data is written only when the spool's Commit returned nil,
+//     and a message whose end was not seen (final dot, or the last octet of
+//     BDAT LAST) is never committed;
+//   - nothing but CRLF.CRLF ends the data, a bare CR or LF refuses the message
+//     (RFC 5321 §2.3.8), and the message passes byte for byte but for our
+//     Received in front and Bcc cut out;
+//   - a reply never holds a path, a cause or somebody else's address: every
+//     error passes one mapper (reply.go), the cause goes to the log under the
+//     job's id;
+//   - it stays up: an address that cannot be bound is a state, tried again
+//     every few seconds, never changed silently; a panic in the spool refuses
+//     one message.
+//
+// It never dials, asks no DNS and no keyring, and judges no address beyond its
+// syntax: recipients are looked at later, because mail programs give up a whole
+// message for one refused recipient.
+//
+// Goroutines: Run starts one for each listener, go-smtp one for each
+// connection and one for each BDAT transfer. Run returns when all have ended.
+// Errors of a session end in its replies; Run itself fails only when it is
+// called twice.
+//
+// Offered: SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531),
+// PIPELINING (RFC 2920), CHUNKING (RFC 3030), ENHANCEDSTATUSCODES (RFC 2034),
+// DSN (RFC 3461), LIMITS (RFC 9422), AUTH PLAIN and LOGIN (RFC 4954). STARTTLS
+// is not: programs that see it upgrade by themselves and then reject the
+// certificate; TLS has its own addresses. go-smtp cannot print the legacy
+// line "AUTH=LOGIN PLAIN" of the 1990s, and no program of today needs it.
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"servicesmtp.net/companion/app/mail"
+)
+
+// Incoming takes one message. Write gets it in order. Then exactly one of
+// Commit and Discard is called, once: after Commit the message belongs to the
+// spool, whatever Commit answers, because a commit that failed half-way may
+// still be on disk.
+type Incoming interface {
+	io.Writer
+	// Commit makes the message durable. The envelope's Size is the number of
+	// bytes written; Lane and BodySum are left to the spool.
+	Commit(ctx context.Context, env mail.Envelope) error
+	Discard()
+}
+
+// Spool stores messages. Declared is the SIZE that the mail program announced,
+// or 0.
+type Spool interface {
+	Create(ctx context.Context, job mail.JobID, declared mail.ByteSize) (Incoming, error)
+}
+
+// Config says what New needs to know; Spool and Route always, Verify with
+// RequireAuth. Callbacks may be called from several goroutines at once.
+type Config struct {
+	Addresses    []string // host:port; port 0 takes a free one
+	TLSAddresses []string
+	TLS          *tls.Config // for TLSAddresses
+
+	// RequireAuth refuses MAIL before AUTH. Without it AUTH is accepted with any
+	// password, for programs that insist on it.
+	RequireAuth bool
+	Verify      func(ctx context.Context, user, password string) bool
+
+	MaxRecipients int           // 0: no limit
+	MaxMessage    mail.ByteSize // 0: no limit
+	Hostname      string        // in the greeting and in Received; "": localhost
+	Idle          time.Duration // a connection on which no byte moved for this long ends; 0: 5 minutes
+
+	Route    func(from string) (account string, err error) // which account sends mail of this reverse-path
+	Spool    Spool
+	Classify func(error) Problem // puts errors of Spool and Route into classes; nil: all are Unexpected
+	Log      *slog.Logger
+
+	Accepted func(mail.Envelope) // after a commit; must not block
+	Changed  func()              // Listeners changed; must not block
+}
+
+const (
+	defaultIdle  = 5 * time.Minute        // RFC 5321 §4.5.3.2.7
+	defaultRetry = 3 * time.Second        // between attempts to bind an address
+	defaultGrace = 10 * time.Second       // for transactions in hand when Run ends
+	authPause    = 500 * time.Millisecond // after the first wrong password; doubles
+	authFailures = 5                      // wrong passwords on one connection
+	maxConns     = 1000                   // on one address; a mail program opens a handful
+)
+
+// Server is the listener. Make it with New.
+type Server struct {
+	cfg   Config
+	log   *slog.Logger
+	retry time.Duration
+	grace time.Duration
+	bind  func(ctx context.Context, address string) (net.Listener, error)
+
+	started  atomic.Bool
+	ready    chan struct{}
+	stopping chan struct{} // closed when Run's context ended
+
+	mu     sync.Mutex // guards places' states, conns, closed
+	places []*place
+	conns  map[*conn]struct{}
+	closed bool           // no message is begun any more
+	inHand sync.WaitGroup // messages being taken; Add under mu, and never when closed
+}
+
+// New makes a Server; nothing is bound before Run.
+func New(cfg Config) *Server {
+	if cfg.Hostname == "" {
+		cfg.Hostname = "localhost"
+	}
+	if cfg.Idle <= 0 {
+		cfg.Idle = defaultIdle
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		cfg: cfg, log: cfg.Log, retry: defaultRetry, grace: defaultGrace, bind: bind,
+		ready: make(chan struct{}), stopping: make(chan struct{}),
+		conns: make(map[*conn]struct{}),
+	}
+	for _, a := range cfg.Addresses {
+		s.places = append(s.places, &place{asked: a, state: Listener{Address: a}})
+	}
+	for _, a := range cfg.TLSAddresses {
+		s.places = append(s.places, &place{asked: a, secure: true, state: Listener{Address: a, TLS: true}})
+	}
+	return s
+}
+
+// Ready is closed when every address was tried once.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+var errTwice = errors.New("run proxy: it ran before")
+
+// begin counts a message in; false means that Run is over. go-smtp runs the
+// data of BDAT on a goroutine that it does not wait for, so Run must.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.inHand.Add(1)
+	return true
+}

@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"servicesmtp.net/companion/internal/listen"
+)
+
+// Run serves until ctx ends. Then sessions get 421 (RFC 5321 §3.8), messages
+// in hand may still end within a few seconds, and everything is closed.
+func (s *Server) Run(ctx context.Context) error {
+	if !s.started.CompareAndSwap(false, true) {
+		return errTwice
+	}
+	// Sessions outlive ctx by the grace, so they have a context of their own.
+	sessions, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	r := &run{s: s, smtp: s.newSMTP(sessions), gone: make(chan *place)}
+	r.bind(ctx)
+	close(s.ready)
+	for {
+		var again <-chan time.Time
+		if wait := s.nextRetry(); wait > 0 {
+			again = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+			r.stop(cut)
+			return nil
+		case p := <-r.gone:
+			r.lost(p)
+		case <-again:
+			r.bind(ctx)
+		}
+	}
+}
+
+// run is what belongs to one call of Run.
+type run struct {
+	s       *Server
+	smtp    *smtp.Server
+	gone    chan *place // listeners that ended by themselves
+	serving sync.WaitGroup
+}
+
+// bind tries every address that is not bound.
+func (r *run) bind(ctx context.Context) {
+	for _, p := range r.s.places {
+		if p.ln != nil || ctx.Err() != nil {
+			continue
+		}
+		ln, err := r.s.listen(ctx, p)
+		if err == nil {
+			p.ln = ln
+			r.serve(ctx, p)
+		}
+	}
+}
+
+func (r *run) serve(ctx context.Context, p *place) {
+	in := r.s.acceptor(p.ln, p.secure)
+	r.serving.Go(func() {
+		// The error says only that the listener is closed, by us or by the system.
+		_ = r.smtp.Serve(in)
+		select {
+		case r.gone <- p:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// lost is called for a listener that ended although nobody closed it.
+func (r *run) lost(p *place) {
+	p.ln.Close()
+	p.ln = nil
+	r.s.setState(p, Listener{Address: p.asked, TLS: p.secure, Err: &BindError{Reason: ErrLost}})
+}
+
+// stop ends everything that Run began.
+func (r *run) stop(cut context.CancelFunc) {
+	s := r.s
+	close(s.stopping)
+	for _, p := range s.places {
+		if p.ln != nil {
+			p.ln.Close()
+		}
+	}
+	r.serving.Wait() // from here on there are no new connections
+
+	var goodbyes sync.WaitGroup
+	for _, c := range s.openConns() {
+		goodbyes.Go(c.stop)
+	}
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		// It closes the listeners a second time and then waits for the
+		// connections; only that is wanted, and it cannot fail.
+		_ = r.smtp.Shutdown(context.Background())
+	}()
+	timer := time.NewTimer(s.grace)
+	defer timer.Stop()
+	select {
+	case <-idle:
+	case <-timer.C:
+		s.log.Warn("connections cut at stop", "count", len(s.openConns()))
+	}
+	cut()
+	for _, c := range s.openConns() {
+		c.kill()
+	}
+	<-idle
+	goodbyes.Wait()
+
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.inHand.Wait()
+	s.closeStates()
+}
+
+// newSMTP configures go-smtp. Its own time-outs stay off: internal/listen ends
+// silent connections without cutting slow ones.
+func (s *Server) newSMTP(ctx context.Context) *smtp.Server {
+	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return s.newSession(ctx, c)
+	}))
+	srv.Domain = s.cfg.Hostname
+	srv.MaxRecipients = s.cfg.MaxRecipients
+	srv.MaxMessageBytes = int64(s.cfg.MaxMessage)
+	srv.MaxLineLength = maxLine
+	srv.AllowInsecureAuth = true // loopback; TLS has its own port
+	srv.EnableSMTPUTF8 = true
+	srv.EnableDSN = true
+	srv.ErrorLog = errorLog{s.log}
+	return srv
+}
+
+// acceptor turns accepted connections into conns.
+type acceptor struct {
+	net.Listener
+	s      *Server
+	limits *listen.Listener
+	secure bool
+}
+
+func (s *Server) acceptor(ln net.Listener, secure bool) net.Listener {
+	return &acceptor{Listener: ln, s: s, secure: secure, limits: listen.New(ln, listen.Limits{Idle: s.cfg.Idle, Conns: maxConns})}
+}
+
+// Accept implements net.Listener.
+func (a *acceptor) Accept() (net.Conn, error) {
+	nc, err := a.limits.Accept()
+	if err != nil {
+		return nil, err
+	}
+	upper := nc
+	if a.secure {
+		upper = tls.Server(nc, a.s.cfg.TLS) // the handshake is made on the connection's goroutine
+	}
+	return a.s.newConn(upper, nc, a.secure), nil
+}
+
+// Close implements net.Listener for go-smtp, which closes all listeners once
+// more at Shutdown.
+func (a *acceptor) Close() error {
+	err := a.Listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// openConns lists the open connections.
+func (s *Server) openConns() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		out = append(out, c)
+	}
+	return out
+}
