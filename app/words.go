@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/pace"
 )
 
 // words are the sentence and the action for a hold, for a person who does not
@@ -154,4 +155,19 @@ func clock(t, now time.Time) string {
 		return t.Format("15:04")
 	}
 	return t.Format("2 January, 15:04")
+}
+
+// slowedBy says in words what slows an account, or "".
+func slowedBy(e pace.Slowing) string {
+	switch {
+	case !e.NotBefore.IsZero():
+		return "The relay asked to wait."
+	case e.Cause == pace.CauseDeferred:
+		return fmt.Sprintf("Slowed to %d %%, because many servers asked to try again later.", e.Percent)
+	case e.Cause == pace.CauseFailed:
+		return fmt.Sprintf("Slowed to %d %%, because many addresses are wrong.", e.Percent)
+	case e.Cause == pace.CauseRelay:
+		return fmt.Sprintf("Slowed to %d %%, because the relay asked for it.", e.Percent)
+	}
+	return ""
 }

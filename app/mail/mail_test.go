@@ -27,3 +27,11 @@ func TestEveryStatusHasAName(t *testing.T) {
 		}
 	}
 }
+
+func TestParseEnhanced(t *testing.T) {
+	for in, want := range map[string][3]int{"5.1.1": {5, 1, 1}, "4.7.10": {4, 7, 10}, "": {}, "5.1": {}, "5.x.1": {}, "5.-1.1": {}, "5.1.1.1": {}} {
+		if got := ParseEnhanced(in); got != want {
+			t.Errorf("%q: got %v, want %v", in, got, want)
+		}
+	}
+}

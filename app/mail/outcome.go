@@ -2,6 +2,8 @@ package mail
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,6 +28,23 @@ func (c Code) String() string {
 		return fmt.Sprintf("%d", c.Basic)
 	}
 	return fmt.Sprintf("%d %d.%d.%d", c.Basic, c.Enhanced[0], c.Enhanced[1], c.Enhanced[2])
+}
+
+// ParseEnhanced reads an enhanced code, "5.1.1" (RFC 3463 §2); anything else
+// is none.
+func ParseEnhanced(s string) (e [3]int) {
+	parts := strings.Split(s, ".")
+	if len(parts) != 3 {
+		return e
+	}
+	for i, p := range parts {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return [3]int{}
+		}
+		e[i] = int(n)
+	}
+	return e
 }
 
 // Reply is a server's answer to one command.

@@ -70,6 +70,19 @@ func (b ByteSize) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%dB", b), nil
 }
 
+// MarshalJSON writes the number of bytes: in JSON sizes are numbers.
+func (b ByteSize) MarshalJSON() ([]byte, error) { return strconv.AppendInt(nil, int64(b), 10), nil }
+
+// UnmarshalJSON reads a number of bytes.
+func (b *ByteSize) UnmarshalJSON(text []byte) error {
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return fmt.Errorf("size %s: want a number of bytes", text)
+	}
+	*b = ByteSize(n)
+	return nil
+}
+
 // Rate is at most N things in any span of Per. N = 0 means no such limit.
 type Rate struct {
 	N   int

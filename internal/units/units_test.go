@@ -1,6 +1,7 @@
 package units
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -58,5 +59,19 @@ func TestStricter(t *testing.T) {
 		if got := c.a.Stricter(c.b); got != c.want {
 			t.Errorf("%v, %v: got %v, want %v", c.a, c.b, got, c.want)
 		}
+	}
+}
+
+func TestByteSizeIsANumberInJSON(t *testing.T) {
+	text, err := json.Marshal(struct{ Size ByteSize }{1500 * KB})
+	if err != nil || string(text) != `{"Size":1500000}` {
+		t.Fatalf("got %s %v", text, err)
+	}
+	var back struct{ Size ByteSize }
+	if err := json.Unmarshal(text, &back); err != nil || back.Size != 1500*KB {
+		t.Errorf("got %d %v", back.Size, err)
+	}
+	if err := json.Unmarshal([]byte(`{"Size":"1MB"}`), &back); err == nil {
+		t.Error("a text was taken for a size")
 	}
 }

@@ -1,0 +1,342 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/secret"
+	"servicesmtp.net/companion/app/settings"
+	"servicesmtp.net/companion/app/spool"
+	"servicesmtp.net/companion/app/uplink"
+	"servicesmtp.net/companion/internal/durable"
+)
+
+// State is the last State made.
+func (e *Engine) State() State { return e.pub.latest() }
+
+// Watch sends the present State, then the latest, until ctx ends.
+func (e *Engine) Watch(ctx context.Context) <-chan State { return e.pub.watch(ctx) }
+
+// Pause stops an account's sending, or all (""), until Resume, over restarts
+// too. Mail goes on being taken.
+func (e *Engine) Pause(ctx context.Context, account string) error { return e.pause(ctx, account, true) }
+
+// Resume ends a pause.
+func (e *Engine) Resume(ctx context.Context, account string) error {
+	return e.pause(ctx, account, false)
+}
+
+func (e *Engine) pause(ctx context.Context, name string, paused bool) error {
+	all, err := e.chosen(name)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	for _, a := range all {
+		e.paused[a.settings.Name] = paused
+	}
+	err = e.writePaused()
+	e.mu.Unlock()
+	if err != nil {
+		return &UserError{Sentence: "The pause cannot be stored.", Action: "Make room on the disk, or check the data folder's permissions.", Err: err}
+	}
+	for _, a := range all {
+		a.sender.setPaused(paused)
+		if !paused {
+			a.sender.retryNow()
+		}
+	}
+	e.pub.publish(ctx)
+	return nil
+}
+
+// readPaused and writePaused keep which accounts are paused. The caller of
+// writePaused holds mu.
+func (e *Engine) readPaused() error {
+	text, err := os.ReadFile(filepath.Join(e.cfg.DataDir, pausedName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var names []string
+	if err == nil {
+		err = json.Unmarshal(text, &names)
+	}
+	if err != nil {
+		return &UserError{Sentence: "It cannot be read which accounts are paused.", Action: "Remove " + pausedName + " from the data folder; nothing is paused then.", Err: err}
+	}
+	for _, n := range names {
+		e.paused[n] = true
+	}
+	return nil
+}
+
+func (e *Engine) writePaused() error {
+	names := []string{}
+	for n, p := range e.paused {
+		if p {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	text, err := json.Marshal(names)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(e.cfg.DataDir, pausedName), bytes.NewReader(text))
+}
+
+// Retry makes a job's deferred batches due at once; without a job it forgets
+// what holds the accounts up and tries again.
+func (e *Engine) Retry(ctx context.Context, job mail.JobID) error {
+	all, err := e.chosen("")
+	if err != nil {
+		return err
+	}
+	if job != "" {
+		if err := e.spool.Retry(ctx, job); err != nil {
+			return jobError(job, err)
+		}
+	}
+	for _, a := range all {
+		a.sender.retryNow()
+	}
+	e.pub.publish(ctx)
+	return nil
+}
+
+// Cancel takes a job back as far as it has not left: batches that the relay
+// may know are closed there first.
+func (e *Engine) Cancel(ctx context.Context, job mail.JobID) error {
+	j, err := e.spool.Job(ctx, job)
+	if err != nil {
+		return jobError(job, err)
+	}
+	if _, err := e.spool.Cancel(ctx, job, time.Now()); err != nil {
+		return jobError(job, err)
+	}
+	if a, err := e.account(j.Account); err == nil {
+		token(a.sender.doubt)
+		a.sender.poke()
+	}
+	e.pub.publish(ctx)
+	return nil
+}
+
+// Resolve is a person's word about a batch of which nobody knows whether it
+// was accepted: offer it again, or let it be.
+func (e *Engine) Resolve(ctx context.Context, job mail.JobID, number int, sendAgain bool) error {
+	j, err := e.spool.Job(ctx, job)
+	if err != nil {
+		return jobError(job, err)
+	}
+	if err := e.spool.Resolve(ctx, job, number, sendAgain, time.Now()); err != nil {
+		return jobError(job, err)
+	}
+	if a, err := e.account(j.Account); err == nil {
+		a.sender.poke()
+	}
+	e.pub.publish(ctx)
+	return nil
+}
+
+// jobError puts a refusal of the spool into words.
+func jobError(job mail.JobID, err error) error {
+	switch {
+	case errors.Is(err, spool.ErrNotFound):
+		return &UserError{Sentence: fmt.Sprintf("There is no message %q in the queue.", job), Action: "See: companionctl queue list", Err: ErrNotFound}
+	case errors.Is(err, spool.ErrState):
+		return &UserError{Sentence: "The message is done already; there is nothing left to change.", Action: "See: companionctl queue show " + string(job), Err: err}
+	}
+	return spoolError(err)
+}
+
+// Accounts lists the configured accounts, without secrets.
+func (e *Engine) Accounts(context.Context) ([]AccountInfo, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := []AccountInfo{}
+	for _, a := range e.settings.Accounts {
+		kind := "keyring"
+		if a.Credential != settings.Keyring {
+			kind = "file"
+		}
+		out = append(out, AccountInfo{Name: a.Name, User: a.User, Endpoints: a.Endpoints, API: a.API, CAFile: a.CAFile, Credential: kind, Senders: a.Senders})
+	}
+	return out, nil
+}
+
+// SetAccount adds or changes an account. Unless in.Skip is set, the relay is
+// asked first whether it accepts name and password; nothing is changed when it
+// does not.
+func (e *Engine) SetAccount(ctx context.Context, in AccountInput) error {
+	old, _ := e.account(in.Name) // nil for a new one
+	s := settings.Account{Name: in.Name, User: in.User, Endpoints: in.Endpoints, API: in.API, CAFile: in.CAFile, Senders: in.Senders, Credential: settings.Keyring}
+	if old != nil {
+		s.Credential = old.settings.Credential
+	}
+	if err := e.checkAccount(s); err != nil {
+		return err
+	}
+	if !in.Skip {
+		if err := e.testAccount(ctx, s, in.Password); err != nil {
+			return err
+		}
+	}
+	if in.Password != "" {
+		e.cfg.Secrets.Use(s.Name, s.Credential)
+		credential, err := e.cfg.Secrets.Keep(ctx, s.Name, in.Password)
+		if err != nil {
+			return secretError(err)
+		}
+		s.Credential = credential
+	}
+	if err := settings.SetAccount(e.cfg.SettingsPath, s); err != nil {
+		return &UserError{Sentence: "The account cannot be stored in the settings: " + strings.TrimSuffix(err.Error(), ".") + ".", Action: "Check the settings file.", Err: err}
+	}
+	return e.replaceAccount(ctx, s.Name, &s)
+}
+
+// checkAccount refuses what the settings would refuse.
+func (e *Engine) checkAccount(s settings.Account) error {
+	e.mu.Lock()
+	next := e.settings
+	e.mu.Unlock()
+	next.Accounts = append(slices.DeleteFunc(slices.Clone(next.Accounts), func(a settings.Account) bool { return a.Name == s.Name }), s)
+	if err := next.Validate(); err != nil {
+		return &UserError{Sentence: strings.TrimSuffix(err.Error(), ".") + ".", Err: err}
+	}
+	return nil
+}
+
+// testAccount asks the relay with the password given, or with the stored one.
+func (e *Engine) testAccount(ctx context.Context, s settings.Account, password string) error {
+	ask := func(ctx context.Context) (string, error) {
+		if password != "" {
+			return password, nil
+		}
+		return e.cfg.Secrets.Get(ctx, secret.RelayKey(s.Name))
+	}
+	session, err := e.connect(ctx, s, ask)
+	if err == nil {
+		session.Close()
+		return nil
+	}
+	var failed *uplink.ConnectError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	w := holdWords[failed.Hold.Reason]
+	sentence := w.sentence
+	if failed.Hold.Detail != "" {
+		sentence += " " + failed.Hold.Detail
+	}
+	return &UserError{Sentence: sentence, Action: w.action, Err: err}
+}
+
+// secretError puts a failure of the keyring into words.
+func secretError(err error) error {
+	var failed *secret.Error
+	if errors.As(err, &failed) {
+		return &UserError{Sentence: failed.Sentence, Action: failed.Action, Err: err}
+	}
+	return &UserError{Sentence: "The password cannot be stored.", Err: err}
+}
+
+// ForgetAccount removes an account and its secrets. An account whose mail
+// still waits is not removed.
+func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
+	if _, err := e.account(name); err != nil {
+		return err
+	}
+	totals, err := e.spool.Totals(ctx, time.Now())
+	if err != nil {
+		return spoolError(err)
+	}
+	for _, l := range totals.Lanes {
+		if l.Account == name && l.Messages > 0 {
+			return &UserError{Sentence: "Mail of this account still waits.", Action: "Let it leave, or take it back with: companionctl queue cancel"}
+		}
+	}
+	if err := settings.ForgetAccount(e.cfg.SettingsPath, name); err != nil {
+		return &UserError{Sentence: "The account cannot be removed from the settings: " + err.Error() + ".", Err: err}
+	}
+	if err := e.replaceAccount(ctx, name, nil); err != nil {
+		return err
+	}
+	for _, key := range []string{secret.RelayKey(name), secret.TokenKey(name)} {
+		if err := e.cfg.Secrets.Delete(ctx, key); err != nil && !errors.Is(err, secret.ErrAbsent) {
+			return secretError(err)
+		}
+	}
+	return nil
+}
+
+// replaceAccount ends the account's sender and starts one with new settings,
+// or none.
+func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Account) error {
+	e.mu.Lock()
+	old := e.accounts[name]
+	delete(e.accounts, name)
+	i := slices.IndexFunc(e.settings.Accounts, func(a settings.Account) bool { return a.Name == name })
+	accounts := slices.Clone(e.settings.Accounts)
+	switch {
+	case s != nil && i >= 0:
+		accounts[i] = *s
+	case s != nil:
+		accounts = append(accounts, *s)
+	case i >= 0:
+		accounts = slices.Delete(accounts, i, i+1)
+	}
+	e.settings.Accounts = accounts
+	e.mu.Unlock()
+	if old != nil && old.stop != nil {
+		old.stop()
+		<-old.done // its transactions in hand end first; they have a limit
+	}
+	defer e.pub.changed()
+	if s == nil {
+		return nil
+	}
+	if err := e.addAccount(ctx, *s); err != nil {
+		return err
+	}
+	a, err := e.account(name)
+	if err != nil {
+		return err
+	}
+	select {
+	case e.starts <- a:
+		return nil
+	case <-e.stopped.Done():
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Login is what a mail program needs to hand mail in.
+func (e *Engine) Login(ctx context.Context) (Login, error) {
+	l := Login{All: e.SMTPAddrs(), Auth: e.settings.Listen.Auth}
+	if len(l.All) > 0 {
+		l.Address = l.All[0]
+	}
+	if e.local == nil {
+		return l, nil
+	}
+	password, err := e.local.Password(ctx)
+	if err != nil {
+		return Login{}, secretError(err)
+	}
+	l.User, l.Password = secret.LocalUser, password
+	return l, nil
+}

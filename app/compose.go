@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/proxy"
+	"servicesmtp.net/companion/app/spool"
+)
+
+// compose makes a State from what every part says of itself.
+func (e *Engine) compose(ctx context.Context) State {
+	now := time.Now()
+	s := State{At: now, Version: e.cfg.Version, Listen: []ListenState{}, Accounts: []AccountState{}, Jobs: []JobState{}}
+	for _, l := range e.proxy.Listeners() {
+		s.Listen = append(s.Listen, listenState(l))
+	}
+	totals, err := e.spool.Totals(ctx, now)
+	if err != nil && ctx.Err() == nil {
+		e.spoolProblem(err)
+	}
+	s.Spool = e.spoolState(totals)
+	e.mu.Lock()
+	s.LastMail = e.lastMail
+	e.mu.Unlock()
+	all, _ := e.chosen("") // without a name there is nothing that it could miss
+	for _, a := range all {
+		s.Accounts = append(s.Accounts, e.accountState(ctx, a, totals, now))
+	}
+	summarise(&s)
+	select {
+	case <-e.ready:
+	default:
+		s.Mood, s.Sentence, s.Action = MoodStarting, "Starting.", ""
+	}
+	if e.stopped.Err() != nil {
+		s.Mood, s.Sentence, s.Action = MoodStopping, "Stopping. What waits leaves at the next start.", ""
+	}
+	jobs, _, err := e.spool.Jobs(ctx, spool.JobQuery{Open: true, Oldest: true, Limit: MaxStateJobs})
+	if err != nil && ctx.Err() == nil {
+		e.log.Error("jobs cannot be read", "err", err)
+	}
+	for _, j := range jobs {
+		s.Jobs = append(s.Jobs, jobState(j))
+	}
+	return s
+}
+
+func (e *Engine) accountState(ctx context.Context, a *account, totals spool.Totals, now time.Time) AccountState {
+	st := AccountState{Name: a.settings.Name, User: a.settings.User, Hold: a.sender.holdState(), Sending: a.sender.sending(), Quota: e.quotaState(ctx, a.settings.Name)}
+	uncertain := 0
+	for _, l := range totals.Lanes {
+		if l.Account == a.settings.Name {
+			st.Messages += l.Messages
+			st.Recipients += l.Recipients
+			uncertain += l.Uncertain
+		}
+	}
+	a.sender.mu.Lock()
+	st.Endpoint = a.sender.endpoint
+	a.sender.mu.Unlock()
+	st.Pace, st.FinishAt = a.sender.gate.outlook(st.Recipients, now)
+	if st.Hold == nil && uncertain > 0 {
+		st.Hold = &HoldState{Reason: mail.HoldUncertain}
+	}
+	if st.Hold != nil {
+		st.FinishAt = nil
+	}
+	describe(&st, now)
+	return st
+}
+
+func listenState(l proxy.Listener) ListenState {
+	st := ListenState{Address: l.Address, TLS: l.TLS, OK: l.OK, Offered: l.Offered}
+	if l.Err == nil || errors.Is(l.Err, proxy.ErrNoFamily) {
+		return st
+	}
+	_, port, _ := net.SplitHostPort(l.Address)
+	st.Sentence, st.Action = "Mail programs cannot reach the companion at "+l.Address+".", "Choose another address in the settings."
+	switch {
+	case errors.Is(l.Err, proxy.ErrInUse):
+		st.Sentence = "Port " + port + " is in use by another program, so mail programs cannot reach the companion at " + l.Address + "."
+		st.Action = "End that program, or choose another port in the settings and in your mail program."
+	case errors.Is(l.Err, proxy.ErrDenied):
+		st.Sentence = "The system does not let the companion use port " + port + "."
+		st.Action = "Choose a port above 1023 in the settings and in your mail program."
+	case errors.Is(l.Err, proxy.ErrNoAddress):
+		st.Sentence = "This computer does not have the address " + l.Address + "."
+		st.Action = "Use 127.0.0.1 in the settings."
+	}
+	if l.Offered != "" {
+		st.Action += " " + l.Offered + " is free."
+	}
+	var bind *proxy.BindError
+	if errors.As(l.Err, &bind) && bind.Hint != "" {
+		st.Action += " " + bind.Hint
+	}
+	return st
+}
+
+// spoolState is the spool as met last. A full spool is well again once there
+// is room.
+func (e *Engine) spoolState(t spool.Totals) SpoolState {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if errors.Is(e.problem, spool.ErrFull) && t.Bytes < t.MaxBytes-t.MaxBytes/10 {
+		e.problem = nil
+	}
+	st := SpoolState{OK: e.problem == nil, Bytes: t.Bytes, MaxBytes: t.MaxBytes}
+	if e.problem != nil {
+		w := spoolWords(e.problem)
+		st.Sentence, st.Action = w.sentence, w.action
+	}
+	return st
+}
+
+func jobState(j spool.Job) JobState {
+	st := JobState{
+		ID: j.ID, Account: j.Account, Lane: j.Lane.String(), From: j.From, Size: j.Size, AcceptedAt: j.AcceptedAt,
+		Recipients: j.Recipients, Batches: j.Batches, BatchesDone: j.BatchesDone, State: string(j.State),
+		Counts: Counts(j.Counts),
+	}
+	if j.LastReply.Code.Basic != 0 {
+		st.LastReply = j.LastReply.String()
+	}
+	return st
+}

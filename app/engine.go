@@ -1,0 +1,264 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"servicesmtp.net/companion/app/batch"
+	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/pace"
+	"servicesmtp.net/companion/app/proxy"
+	"servicesmtp.net/companion/app/reports"
+	"servicesmtp.net/companion/app/secret"
+	"servicesmtp.net/companion/app/settings"
+	"servicesmtp.net/companion/app/spool"
+	"servicesmtp.net/companion/internal/durable"
+)
+
+// Names in the data folder.
+const (
+	spoolName     = "spool"
+	localHashName = "local-login"
+	pausedName    = "paused.json"
+)
+
+// Config says what an Engine works with.
+type Config struct {
+	Settings     settings.Settings
+	SettingsPath string // where SetAccount and ForgetAccount write
+	DataDir      string
+	Secrets      *secret.Store // stays the caller's to close, after Run
+	Log          *slog.Logger
+	Version      string
+}
+
+// Engine is the companion. Make it with New, then call Run once; Close it when
+// Run was never called.
+type Engine struct {
+	cfg     Config
+	log     *slog.Logger
+	spool   *spool.Spool
+	reports *reports.Cache
+	local   *secret.LocalLogin // nil where auth is off
+	proxy   *proxy.Server
+	pub     *publisher
+	ready   chan struct{}
+	starts  chan *account // accounts whose sender Run must start
+	stop    context.CancelFunc
+	stopped context.Context // ends with Stop; held here because Stop comes from outside of Run
+
+	mu       sync.Mutex // guards what follows
+	settings settings.Settings
+	accounts map[string]*account
+	paused   map[string]bool
+	problem  error // of the spool, as met last
+	lastMail *LastMail
+}
+
+// account is one account at work.
+type account struct {
+	settings settings.Account
+	sender   *sender
+	relay    *relay
+	follower *reports.Follower
+	news     chan struct{}      // holds a token when the reports have changed
+	stop     context.CancelFunc // set when it was started
+	done     chan struct{}      // closed when it has ended
+}
+
+// New opens the spool and reads what is stored, and binds nothing yet. The
+// error is a *UserError.
+func New(ctx context.Context, cfg Config) (*Engine, error) {
+	if err := durable.MkdirAll(cfg.DataDir); err != nil {
+		return nil, &UserError{Sentence: "The data folder cannot be made.", Action: "Check its permissions, or choose another with --data.", Err: err}
+	}
+	e := &Engine{
+		cfg: cfg, log: cfg.Log, settings: cfg.Settings, ready: make(chan struct{}), starts: make(chan *account),
+		accounts: make(map[string]*account), paused: make(map[string]bool),
+	}
+	e.stopped, e.stop = context.WithCancel(context.WithoutCancel(ctx))
+	e.pub = newPublisher(e.compose)
+	if err := e.open(ctx); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	e.proxy = proxy.New(e.proxyConfig())
+	for _, a := range cfg.Settings.Accounts {
+		if err := e.addAccount(ctx, a); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
+	}
+	e.pub.publish(ctx)
+	return e, nil
+}
+
+func (e *Engine) open(ctx context.Context) (err error) {
+	e.spool, err = e.openSpool(ctx)
+	if err != nil {
+		return spoolError(err)
+	}
+	if e.reports, err = reports.Open(ctx, e.cfg.DataDir, e.log.With("part", "reports")); err != nil {
+		return &UserError{Sentence: "The cache of reports cannot be opened.", Action: "Check the data folder's permissions.", Err: err}
+	}
+	if err := e.readPaused(); err != nil {
+		return err
+	}
+	if e.settings.Listen.Auth == settings.AuthOff {
+		return nil
+	}
+	e.local, err = secret.OpenLocalLogin(ctx, e.cfg.Secrets, filepath.Join(e.cfg.DataDir, localHashName), e.log.With("part", "secret"))
+	if err != nil {
+		return &UserError{Sentence: "The password for mail programs cannot be made.", Action: "Check the data folder's permissions.", Err: err}
+	}
+	return nil
+}
+
+// lockWait is how long a spool may be held by a process that is just ending:
+// after kill -9 the system needs a moment to take its lock away.
+const lockWait = 3 * time.Second
+
+func (e *Engine) openSpool(ctx context.Context) (*spool.Spool, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	for {
+		s, err := spool.Open(context.WithoutCancel(ctx), spool.Options{
+			Dir: filepath.Join(e.cfg.DataDir, spoolName), MaxSize: e.settings.Spool.MaxSize, KeepHistory: time.Duration(e.settings.Spool.KeepHistory),
+			Split: func(r []mail.Recipient) [][]mail.Recipient { return batch.Split(r, e.limits(nil).MaxBatch()) },
+			Log:   e.log.With("part", "spool"), OnProblem: e.spoolProblem,
+		})
+		if !errors.Is(err, spool.ErrLocked) || sleepUntil(ctx, time.Now().Add(50*time.Millisecond), nil) != nil {
+			return s, err
+		}
+	}
+}
+
+// Close gives up what New opened. Run does it by itself.
+func (e *Engine) Close() error {
+	e.stop()
+	var err error
+	if e.reports != nil {
+		err = e.reports.Close()
+	}
+	if e.spool != nil {
+		err = errors.Join(e.spool.Close(), err)
+	}
+	return err
+}
+
+// limits are the user's, made stricter by the relay's policy.
+func (e *Engine) limits(policy *pace.Limits) pace.Limits {
+	p := e.settings.Pace
+	l := pace.Limits{
+		PerMinute: p.PerMinute, PerHour: p.PerHour, PerDay: p.PerDay, MessagesPerMinute: p.MessagesPerMinute,
+		Batch: min(cmp.Or(p.Batch, settings.MaxBatch), settings.MaxBatch), PersonalBurst: p.PersonalBurst, Adaptive: p.Adaptive,
+	}
+	for _, q := range p.Quiet {
+		if span, err := pace.ParseSpan(q.String()); err == nil { // settings have checked it
+			l.Quiet = append(l.Quiet, span)
+		}
+	}
+	if policy != nil {
+		l = l.Stricter(*policy)
+	}
+	return l
+}
+
+// addAccount makes an account's sender; Run starts it.
+func (e *Engine) addAccount(ctx context.Context, s settings.Account) error {
+	now := time.Now()
+	attempts, err := e.spool.Attempts(ctx, s.Name, now.Add(-24*time.Hour))
+	if err != nil {
+		return spoolError(err)
+	}
+	e.cfg.Secrets.Use(s.Name, s.Credential)
+	a := &account{settings: s, done: make(chan struct{}), news: make(chan struct{}, 1)}
+	a.relay = &relay{account: s, secrets: e.cfg.Secrets, agent: "ServiceSMTP-Companion/" + e.cfg.Version}
+	a.sender = e.newSender(a, pace.Restore(e.limits(nil), leaves(attempts), now))
+	a.follower = e.newFollower(a)
+	a.sender.handed = a.follower.Soon
+	e.learn(ctx, a) // what was known before the restart
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a.sender.paused = e.paused[s.Name]
+	a.sender.gate.shut = a.sender.paused
+	e.accounts[s.Name] = a
+	return nil
+}
+
+// leaves are the stored attempts as the pace counts them: those that sent
+// DATA, and those of which nobody knows.
+func leaves(attempts []spool.Attempt) []pace.Attempt {
+	var out []pace.Attempt
+	for _, a := range attempts {
+		p := pace.Attempt{At: a.Left, Recipients: a.Recipients, Lane: a.Lane, Finished: true}
+		switch {
+		case a.Result == spool.AttemptOpen:
+			p.Finished = false
+		case a.Left.IsZero() && a.Result == spool.AttemptLost:
+			p.At = a.Ended
+		case a.Left.IsZero():
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// account finds an account at work.
+func (e *Engine) account(name string) (*account, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a, ok := e.accounts[name]
+	if !ok {
+		return nil, &UserError{Sentence: fmt.Sprintf("There is no account %q.", name), Action: "See: companionctl account list", Err: ErrNotFound}
+	}
+	return a, nil
+}
+
+// chosen are the accounts that a command means: the one named, or all.
+func (e *Engine) chosen(name string) ([]*account, error) {
+	if name != "" {
+		a, err := e.account(name)
+		return []*account{a}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []*account
+	for _, s := range e.settings.Accounts {
+		if a := e.accounts[s.Name]; a != nil {
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
+// spoolError puts a failure of the spool into words.
+func spoolError(err error) error {
+	w := spoolWords(err)
+	return &UserError{Sentence: w.sentence, Action: w.action, Err: err}
+}
+
+func spoolWords(err error) words {
+	for _, c := range []struct {
+		err error
+		words
+	}{
+		{spool.ErrLocked, words{"The companion is already running with this data folder.", "Use it, or end it with: companionctl stop"}},
+		{spool.ErrNetworkFS, words{"The data folder is on a network drive, where mail could be lost.", "Choose a folder on a disk of this computer with --data."}},
+		{spool.ErrDiskFull, words{"The disk is full, so new mail cannot be taken. What waits is safe.", "Make room on the disk."}},
+		{spool.ErrFull, words{"The spool is full, so new mail cannot be taken. What waits is safe.", "Wait until some has left, or raise max_size in the settings."}},
+		{spool.ErrReadOnly, words{"The spool's folder cannot be written, so new mail cannot be taken. What waits is safe.", "Check the folder's permissions."}},
+		{spool.ErrNewer, words{"The spool was written by a newer version of the companion.", "Install that version again."}},
+		{spool.ErrDamaged, words{"Part of the spool is damaged; what can be read is delivered.", "Look at the log, and check this disk."}},
+	} {
+		if errors.Is(err, c.err) {
+			return c.words
+		}
+	}
+	return words{"The spool cannot be used.", "Look at the log."}
+}

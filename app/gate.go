@@ -1,0 +1,173 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/pace"
+)
+
+// errShut is why a batch that waits at a gate is taken back.
+var errShut = errors.New("the account is paused or held")
+
+// gate is the one pacer of an account over all its connections. A session
+// passes it directly before DATA: that moment is what the pace counts.
+type gate struct {
+	mu       sync.Mutex // guards what follows
+	state    *pace.State
+	pending  int           // recipients that are prepared on connections and have not left
+	batches  int           // in so many batches
+	shut     bool          // nothing leaves: paused or held
+	reopened chan struct{} // closed and replaced when waiting sessions must look again
+	passed   func()        // told after each leave
+}
+
+func newGate(state *pace.State, passed func()) *gate {
+	return &gate{state: state, reopened: make(chan struct{}), passed: passed}
+}
+
+// ticket is one batch's place at the gate. It must be given back.
+type ticket struct {
+	g    *gate
+	lane mail.Lane
+	n    int
+	left bool // guarded by g.mu
+	back bool // likewise
+}
+
+// prepare counts a batch that is being prepared.
+func (g *gate) prepare(lane mail.Lane, n int) *ticket {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pending += n
+	g.batches++
+	return &ticket{g: g, lane: lane, n: n}
+}
+
+// pass waits until the batch may leave, and counts it. An error means that it
+// did not: the account was shut, or ctx ended.
+func (t *ticket) pass(ctx context.Context) error {
+	g := t.g
+	for {
+		g.mu.Lock()
+		if g.shut {
+			g.mu.Unlock()
+			return errShut
+		}
+		now := time.Now()
+		ok, at := g.state.MayLeave(t.lane, t.n, now)
+		if ok {
+			g.state.Left(t.lane, t.n, now)
+			t.left = true
+			t.done()
+			g.mu.Unlock()
+			g.passed()
+			return nil
+		}
+		reopened := g.reopened
+		g.mu.Unlock()
+		if err := sleepUntil(ctx, at, reopened); err != nil {
+			return err
+		}
+	}
+}
+
+// giveBack ends the ticket of a batch that did not leave.
+func (t *ticket) giveBack() {
+	t.g.mu.Lock()
+	defer t.g.mu.Unlock()
+	t.done()
+}
+
+// done takes the batch off the pending ones, once. The caller holds g.mu.
+func (t *ticket) done() {
+	if t.back {
+		return
+	}
+	t.back = true
+	t.g.pending -= t.n
+	t.g.batches--
+}
+
+// setShut opens or shuts the gate; sessions that wait there notice at once.
+func (g *gate) setShut(shut bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = shut
+	g.lookAgain()
+}
+
+// lookAgain wakes the sessions that wait. The caller holds g.mu.
+func (g *gate) lookAgain() {
+	close(g.reopened)
+	g.reopened = make(chan struct{})
+}
+
+// decide asks which lane's first batch may be prepared now.
+func (g *gate) decide(personal, bulk int, now time.Time) pace.Decision {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return pace.Decide(g.state, pace.Waiting{Personal: personal, Bulk: bulk, Pending: g.pending, PendingBatches: g.batches}, now)
+}
+
+// setLimits puts new limits in force.
+func (g *gate) setLimits(l pace.Limits, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.state.SetLimits(l, now)
+	g.lookAgain()
+}
+
+func (g *gate) feedback(now time.Time, accepted, deferred, failed int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.state.Feedback(now, accepted, deferred, failed)
+}
+
+func (g *gate) slowDown(now time.Time, retry time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.state.SlowDown(now, retry)
+	g.lookAgain()
+}
+
+// outlook is the pace as a State shows it: for so many recipients that wait.
+func (g *gate) outlook(recipients int, now time.Time) (PaceState, *time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.state.Limits()
+	p := PaceState{PerMinute: l.PerMinute, SlowedBy: slowedBy(g.state.Explain(now))}
+	if recipients == 0 {
+		return p, nil
+	}
+	size := l.MaxBatch()
+	if ok, at := g.state.MayLeave(mail.Bulk, min(recipients, size), now); !ok && !at.IsZero() {
+		p.NextAt = &at
+	}
+	end := pace.Estimate(g.state, recipients, (recipients+size-1)/size, now)
+	if end.IsZero() {
+		return p, nil
+	}
+	return p, &end
+}
+
+// sleepUntil waits for a time (zero: for ever), an event, or the end of ctx,
+// which alone is an error.
+func sleepUntil(ctx context.Context, at time.Time, event <-chan struct{}) error {
+	var timer <-chan time.Time
+	if !at.IsZero() {
+		t := time.NewTimer(time.Until(at))
+		defer t.Stop()
+		timer = t.C
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-event:
+	case <-timer:
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/pace"
+	"servicesmtp.net/companion/app/spool"
+	"servicesmtp.net/companion/app/uplink"
+)
+
+// bodyRetry is when a batch whose stored message cannot be read is tried
+// again: a damaged file does not mend itself in seconds.
+const bodyRetry = time.Hour
+
+// handOver takes one batch to the relay and writes down what came of it. It
+// says whether the lanes must be read again. ctx ends when the engine stops,
+// work some time later: what has passed the gate may still be answered.
+func (s *sender) handOver(ctx, work context.Context, b mail.Batch, t *ticket) (again bool) {
+	s.relay.learnStore(ctx)
+	attempt, err := s.spool.Begin(work, b.Job, b.Number, s.relay.storeName(), time.Now())
+	if err != nil {
+		return s.notBegun(work, b, err)
+	}
+	log := s.log.With("job", b.Job, "batch", b.Number, "rcpt_count", len(b.Recipients))
+	session, err := s.session(ctx)
+	if err != nil {
+		s.giveUp(work, attempt, time.Time{})
+		s.notConnected(ctx, err)
+		return true
+	}
+	body, _, err := s.spool.Body(work, b.Job)
+	if err != nil {
+		log.Error("stored message cannot be read", "err", err)
+		s.idle.put(session)
+		s.giveUp(work, attempt, time.Now().Add(bodyRetry))
+		return true
+	}
+	defer body.Close()
+	// Cancelled at once while it has not left; from then on only with work.
+	sending, cancel := context.WithCancelCause(work)
+	defer cancel(nil)
+	release := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	result := session.Send(sending, b, io.Reader(body), func(context.Context) error {
+		if err := t.pass(ctx); err != nil {
+			return err
+		}
+		release()
+		return nil
+	})
+	release()
+	if result.Reusable {
+		s.idle.put(session)
+	}
+	log.Info("batch handed over", "verdict", result.Verdict.String(), "replayed", result.Replayed, "attempt", b.Attempts+1)
+	return s.settle(ctx, work, b, attempt, session, result)
+}
+
+// notBegun deals with a batch that could not be taken: it was cancelled
+// meanwhile, belongs to another store, or the spool cannot be written.
+func (s *sender) notBegun(work context.Context, b mail.Batch, err error) (again bool) {
+	switch {
+	case errors.Is(err, spool.ErrOtherStore):
+		s.log.Error("batch may be at another store, a person must decide", "job", b.Job, "batch", b.Number)
+		if err := s.spool.MarkUncertain(work, b.Job, b.Number, mail.Reply{}, time.Now()); err != nil {
+			s.log.Error("doubt cannot be stored", "job", b.Job, "batch", b.Number, "err", err)
+		}
+	case errors.Is(err, spool.ErrState), errors.Is(err, spool.ErrNotFound):
+	default:
+		s.log.Error("attempt cannot be stored, so nothing is sent", "job", b.Job, "batch", b.Number, "err", err)
+		s.hold(mail.Hold{Reason: mail.HoldStorage, Since: time.Now()})
+	}
+	return true
+}
+
+// session is an idle connection that still works, or a new one.
+func (s *sender) session(ctx context.Context) (*uplink.Session, error) {
+	if session := s.idle.take(ctx); session != nil {
+		return session, nil
+	}
+	session, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.endpoint = session.Endpoint().String()
+	s.mu.Unlock()
+	return session, nil
+}
+
+// giveUp returns a batch that did not reach the relay.
+func (s *sender) giveUp(work context.Context, attempt int64, notBefore time.Time) {
+	if err := s.spool.Return(work, spool.Ended{Attempt: attempt, At: time.Now()}, notBefore); err != nil {
+		s.log.Error("end of an attempt cannot be stored", "err", err)
+	}
+}
+
+// settle writes down the result of a session.
+func (s *sender) settle(ctx, work context.Context, b mail.Batch, attempt int64, session *uplink.Session, r uplink.Result) (again bool) {
+	now := time.Now()
+	ended := spool.Ended{Attempt: attempt, LeftAt: r.LeftAt, At: now}
+	var err error
+	switch r.Verdict {
+	case uplink.Done:
+		err = s.done(work, b, attempt, r, now)
+	case uplink.Held:
+		err = s.spool.Return(work, ended, time.Time{})
+		if r.Hold.Reason == mail.HoldPace {
+			s.gate.slowDown(now, max(r.Hold.Until.Sub(now), 0))
+		}
+		s.hold(r.Hold)
+	case uplink.Closed:
+		err = s.spool.FinishClosed(work, b.Job, b.Number, now)
+	case uplink.Unknown, uplink.Conflict:
+		err = s.unknown(work, b, ended, session, r, now)
+	default:
+		err = s.spool.Return(work, ended, s.returnedUntil(ctx, b, r, now))
+	}
+	if err != nil {
+		s.log.Error("result of a batch cannot be stored", "job", b.Job, "batch", b.Number, "verdict", r.Verdict.String(), "err", err)
+		token(s.doubt)
+	}
+	return r.Verdict != uplink.Done || hasDeferred(r.Outcomes)
+}
+
+func hasDeferred(list []mail.Outcome) bool {
+	for _, o := range list {
+		if o.Status == mail.StatusDeferred {
+			return true
+		}
+	}
+	return false
+}
+
+// done stores the outcomes and tells the pace how it went.
+func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplink.Result, now time.Time) error {
+	var accepted, deferred, failed int
+	for _, o := range r.Outcomes {
+		switch o.Status {
+		case mail.StatusAccepted:
+			accepted++
+		case mail.StatusDeferred:
+			deferred++
+		case mail.StatusFailed:
+			failed++
+		}
+	}
+	s.gate.feedback(now, accepted, deferred, failed)
+	s.worked()
+	s.handed()
+	return s.spool.Finish(work, spool.FinishRequest{
+		Attempt: attempt, LeftAt: r.LeftAt, At: now, QueueID: r.QueueID, Outcomes: r.Outcomes,
+		NotBefore: now.Add(pace.Backoff(b.Round, rand.Uint64())),
+	})
+}
+
+// unknown stores that nobody knows whether the relay has the batch, and asks.
+// Without DSN the key was not sent, so that asking would not help; after a
+// conflict neither: both are left to a person.
+func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, session *uplink.Session, r uplink.Result, now time.Time) error {
+	if err := s.spool.Unknown(work, ended); err != nil {
+		return err
+	}
+	var why mail.Reply
+	switch {
+	case r.Verdict == uplink.Conflict:
+		s.log.Error("the relay knows this batch with other content; this is a defect", "job", b.Job, "batch", b.Number)
+		why = mail.Reply{Code: mail.Code{Basic: 554, Enhanced: [3]int{5, 5, 4}}, Text: "SSMTP-CONFLICT", Command: "DATA"}
+	case !session.OffersDSN():
+		s.log.Warn("the server keeps no envelope ids, a person must decide", "job", b.Job, "batch", b.Number)
+	default:
+		s.log.Warn("the connection was lost before the answer, the relay is asked", "job", b.Job, "batch", b.Number)
+		token(s.doubt)
+		return nil
+	}
+	return s.spool.MarkUncertain(work, b.Job, b.Number, why, now)
+}
+
+// returnedUntil is when a batch that cannot have been accepted goes again.
+func (s *sender) returnedUntil(ctx context.Context, b mail.Batch, r uplink.Result, now time.Time) time.Time {
+	switch {
+	case ctx.Err() != nil, errors.Is(r.Err, uplink.ErrGate):
+		return time.Time{}
+	case errors.Is(r.Err, uplink.ErrBody):
+		s.log.Error("stored message cannot be read", "job", b.Job, "batch", b.Number, "err", r.Err)
+		return now.Add(bodyRetry)
+	}
+	s.hold(mail.Hold{Reason: mail.HoldUnreachable, Since: now, Detail: "The connection was lost."})
+	return time.Time{}
+}

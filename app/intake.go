@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/proxy"
+	"servicesmtp.net/companion/app/settings"
+	"servicesmtp.net/companion/app/spool"
+)
+
+// errNoAccount: nobody sends mail of this sender.
+var errNoAccount = errors.New("no account for this sender")
+
+// proxyConfig joins the listener with the spool.
+func (e *Engine) proxyConfig() proxy.Config {
+	l := e.settings.Listen
+	return proxy.Config{
+		Addresses: l.Addresses, TLSAddresses: l.TLSAddresses,
+		RequireAuth: l.Auth != settings.AuthOff,
+		Verify: func(_ context.Context, user, password string) bool {
+			return e.local != nil && e.local.Verify(user, password)
+		},
+		MaxRecipients: l.MaxRecipients, MaxMessage: l.MaxMessage,
+		Route: e.route, Spool: intake{e}, Classify: classify, Log: e.log.With("part", "proxy"),
+		Accepted: e.accepted, Changed: e.pub.changed,
+	}
+}
+
+// route says which account sends mail of a reverse-path.
+func (e *Engine) route(from string) (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	name, ok := e.settings.Route(from)
+	if !ok {
+		return "", errNoAccount
+	}
+	return name, nil
+}
+
+// classify puts failures into the listener's classes.
+func classify(err error) proxy.Problem {
+	switch {
+	case errors.Is(err, spool.ErrFull), errors.Is(err, spool.ErrDiskFull):
+		return proxy.Full
+	case errors.Is(err, spool.ErrClosed):
+		return proxy.Stopping
+	case errors.Is(err, errNoAccount):
+		return proxy.NoAccount
+	}
+	return proxy.Unexpected
+}
+
+// accepted wakes the sender of a message that has just been stored.
+func (e *Engine) accepted(env mail.Envelope) {
+	e.mu.Lock()
+	a := e.accounts[env.Account]
+	e.lastMail = &LastMail{At: env.AcceptedAt, Family: env.Client.Family, Hello: env.Client.Hello, Auth: env.Client.Auth, TLS: env.Client.TLS, Recipients: len(env.Recipients)}
+	e.mu.Unlock()
+	if a != nil {
+		a.sender.poke()
+	}
+	e.pub.changed()
+}
+
+// intake is the spool as the listener sees it: it adds the lane, and watches
+// whether the spool can be written.
+type intake struct{ e *Engine }
+
+func (i intake) Create(ctx context.Context, job mail.JobID, declared mail.ByteSize) (proxy.Incoming, error) {
+	in, err := i.e.spool.Create(ctx, job, declared)
+	if err != nil {
+		i.e.spoolProblem(err)
+		return nil, err
+	}
+	return incoming{Incoming: in, e: i.e}, nil
+}
+
+type incoming struct {
+	*spool.Incoming
+	e *Engine
+}
+
+func (in incoming) Write(p []byte) (int, error) {
+	n, err := in.Incoming.Write(p)
+	if err != nil {
+		in.e.spoolProblem(err)
+	}
+	return n, err
+}
+
+func (in incoming) Commit(ctx context.Context, env mail.Envelope) error {
+	env.Lane = mail.Bulk
+	if len(env.Recipients) <= in.e.settings.Pace.PersonalMaxRecipients {
+		env.Lane = mail.Personal
+	}
+	err := in.Incoming.Commit(ctx, env)
+	if err != nil && ctx.Err() != nil {
+		return err // the connection or the engine ended; the spool is well
+	}
+	in.e.spoolProblem(err)
+	return err
+}
+
+// spoolProblem remembers how the spool is; nil means that a write went well.
+// A problem is logged when it begins and when it ends.
+func (e *Engine) spoolProblem(err error) {
+	e.mu.Lock()
+	was := e.problem
+	e.problem = err
+	e.mu.Unlock()
+	same := was != nil && err != nil && spoolWords(was) == spoolWords(err)
+	if same || (was == nil && err == nil) {
+		return
+	}
+	if err != nil {
+		e.log.Error("spool: "+spoolWords(err).sentence, "err", err)
+	} else {
+		e.log.Info("spool works again")
+	}
+	e.pub.changed()
+}
