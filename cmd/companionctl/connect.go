@@ -1,0 +1,54 @@
+package main
+
+import (
+	"net"
+
+	"servicesmtp.net/companion/app/control"
+	"servicesmtp.net/companion/app/settings"
+)
+
+type connectCommand struct {
+	JSON bool `help:"Print JSON (docs/json.md)."`
+}
+
+// Run shows what a mail program needs.
+func (cmd *connectCommand) Run(inv *invocation) error {
+	return inv.ask(func(c *control.Client) error {
+		l, err := c.Login(inv.ctx)
+		if err != nil {
+			return err
+		}
+		if cmd.JSON {
+			if l.All == nil {
+				l.All = []string{}
+			}
+			err = inv.json(l)
+		}
+		if err == nil && l.Address == "" {
+			if !cmd.JSON {
+				inv.line("No mail program can connect at the moment. See why with: companionctl status")
+			}
+			return errAttention
+		}
+		if err != nil || cmd.JSON {
+			return err
+		}
+		host, port, err := net.SplitHostPort(l.Address)
+		if err != nil {
+			host, port = l.Address, ""
+		}
+		inv.line("Enter this in your mail program, as the outgoing server (SMTP):\n")
+		inv.line("  Server         %s", host)
+		inv.line("  Port           %s", port)
+		inv.line("  Security       none (the way to it stays inside this computer)")
+		if l.Auth == settings.AuthOff {
+			inv.line("  Login          none")
+			return nil
+		}
+		inv.line("  Login          normal password")
+		inv.line("  User name      %s", l.User)
+		inv.line("  Password       %s", l.Password)
+		inv.line("\nThis is not your password at the service: the companion keeps that one.")
+		return nil
+	})
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"golang.org/x/sync/errgroup"
+
+	"servicesmtp.net/companion/app"
+	"servicesmtp.net/companion/app/control"
+	"servicesmtp.net/companion/app/settings"
+	"servicesmtp.net/companion/internal/socket"
+)
+
+// engine is *app.Engine.
+type engine interface {
+	control.Engine
+	Run(ctx context.Context) error
+	Ready() <-chan struct{}
+	SMTPAddrs() []string
+	Close() error
+}
+
+// openEngine is the only place that makes the real one.
+func openEngine(ctx context.Context, c app.Config) (engine, error) {
+	e, err := app.New(ctx, c)
+	if err != nil {
+		return nil, err // not a nil *app.Engine inside an engine
+	}
+	return e, nil
+}
+
+type runCommand struct {
+	Debug bool `help:"Log more."`
+}
+
+// ready is the line that says that everything listens; see docs/json.md.
+type ready struct {
+	Event   string   `json:"event"`
+	SMTP    []string `json:"smtp"`
+	API     *string  `json:"api"` // the companion has none
+	Control string   `json:"control"`
+}
+
+// Run is the companion without a window: it serves until a signal comes, or
+// `companionctl stop`.
+func (r *runCommand) Run(inv *invocation) (err error) {
+	level := slog.LevelInfo
+	if r.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(inv.err, &slog.HandlerOptions{Level: level}))
+	s, err := settings.Load(inv.config)
+	if err != nil {
+		return err
+	}
+	for _, w := range s.Warnings() {
+		log.Warn("settings: "+w.Sentence, "key", w.Key)
+	}
+	secrets := openSecrets(inv.data, log.With("part", "secret"))
+	defer func() { err = errors.Join(err, secrets.Close()) }()
+	e, err := inv.open(inv.ctx, app.Config{Settings: s, SettingsPath: inv.config, DataDir: inv.data, Secrets: secrets, Log: log, Version: version})
+	if err != nil {
+		return err
+	}
+	// The engine holds the folder's lock now, so the socket is ours to replace.
+	ln, err := socket.Listen(inv.socketPath())
+	if err != nil {
+		return errors.Join(err, e.Close())
+	}
+	log.Info("companion starts", "version", version)
+	err = inv.serve(e, ln, log)
+	log.Info("companion has ended")
+	return err
+}
+
+// serve runs the engine and its control socket. The socket stays until the
+// engine has ended, so that `companionctl stop` can wait for it.
+func (inv *invocation) serve(e engine, ln net.Listener, log *slog.Logger) error {
+	controlling, endControl := context.WithCancel(context.WithoutCancel(inv.ctx))
+	defer endControl()
+	running, endRun := context.WithCancel(inv.ctx)
+	defer endRun()
+	var g errgroup.Group
+	g.Go(func() error {
+		defer endRun() // an engine that nobody can reach is no use
+		if err := control.New(e, log.With("part", "control")).Run(controlling, ln); err != nil {
+			return fmt.Errorf("serve control socket: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		select {
+		case <-e.Ready():
+			return inv.json(ready{Event: "ready", SMTP: append([]string{}, e.SMTPAddrs()...), Control: inv.socketPath()})
+		case <-controlling.Done(): // ended before it was ready
+			return nil
+		}
+	})
+	g.Go(func() error {
+		defer endControl()
+		return e.Run(running)
+	})
+	return g.Wait()
+}
