@@ -1,0 +1,165 @@
+package accept
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"servicesmtp.net/companion/internal/wire"
+	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/store"
+)
+
+// Decision is what was answered to one offered recipient.
+type Decision = store.Decision
+
+// Offer is one RCPT with its answer. Only those answered with 2yz are
+// delivered; the others are remembered with the key.
+type Offer struct {
+	Decision
+	Notify   string // comma-separated (RFC 3461 §4.1), or ""
+	Original string // ORCPT with its type, decoded (RFC 3461 §4.2), or ""
+}
+
+func (o Offer) accepted() bool { return o.Code/100 == 2 }
+
+// Submission is one transaction after its final dot.
+type Submission struct {
+	ID         string // of the message, from store.NewID
+	AccountID  string
+	EnvelopeID string // ENVID as received, or ""; a foreign one carries no key
+	From       string // reverse-path, "" for the null sender
+	Offered    []Offer
+	Body       *Body
+	UTF8       bool
+	EightBit   bool
+	Return     string // RET: FULL, HDRS or ""
+	Received   string // our Received field, with its CRLF
+}
+
+// Receipt is the answer to an accepted submission.
+type Receipt struct {
+	ID       string // of the message; the first one's when replayed
+	Replayed bool
+}
+
+// request is a submission on its way through the writer, with everything
+// computed that the writer need not compute.
+type request struct {
+	message     store.Message
+	body        *Body
+	key         string // "": none
+	fingerprint string
+	offered     []Offer
+	decisions   string // JSON, when there is a key
+	recipients  []store.Addressee
+	lanes       []string
+	charge      account.Charge
+	answer      chan answer // buffered: the writer never waits for a reader
+}
+
+type answer struct {
+	receipt Receipt
+	err     error
+}
+
+// prepare computes what needs no database.
+func (a *Acceptor) prepare(s Submission) (*request, error) {
+	if s.Body == nil || s.Body.draft == nil {
+		return nil, errors.New("submission without a stored body")
+	}
+	r := &request{
+		message: store.Message{ID: s.ID, AccountID: s.AccountID, EnvelopeID: s.EnvelopeID, ClientID: s.EnvelopeID, From: s.From,
+			SHA256: s.Body.draft.SHA256(), Size: s.Body.draft.Size(), UTF8: s.UTF8, EightBit: s.EightBit, Return: s.Return, Received: s.Received},
+		body:    s.Body,
+		offered: s.Offered,
+		answer:  make(chan answer, 1),
+	}
+	if e, err := wire.ParseEnvelopeID(s.EnvelopeID); err == nil {
+		r.key, r.message.ClientID = e.Key(), e.Client
+		r.fingerprint = fingerprint(s.From, s.Offered, s.Body.Sum)
+		if r.decisions, err = store.EncodeDecisions(decisions(s.Offered)); err != nil {
+			return nil, err
+		}
+	}
+	a.address(r)
+	if len(r.recipients) == 0 {
+		return nil, errors.New("submission without recipients")
+	}
+	r.charge = account.ChargeFor(s.Body.Size, len(r.recipients))
+	return r, nil
+}
+
+// address finds who gets the message. A recipient named twice in one
+// transaction gets it, and is charged, once.
+func (a *Acceptor) address(r *request) {
+	seen := make(map[string]bool, len(r.offered))
+	for _, o := range r.offered {
+		name := wire.LowerDomain(o.Address)
+		if !o.accepted() || seen[name] {
+			continue
+		}
+		seen[name] = true
+		lane := a.Route(o.Address)
+		r.recipients = append(r.recipients, store.Addressee{Address: o.Address, Notify: o.Notify, Original: o.Original, Lane: lane})
+		if !slices.Contains(r.lanes, lane) {
+			r.lanes = append(r.lanes, lane)
+		}
+	}
+}
+
+func decisions(offered []Offer) []Decision {
+	all := make([]Decision, len(offered))
+	for i, o := range offered {
+		all[i] = o.Decision
+	}
+	return all
+}
+
+func fingerprint(from string, offered []Offer, sum wire.BodySum) string {
+	addresses := make([]string, len(offered))
+	for i, o := range offered {
+		addresses[i] = o.Address
+	}
+	return wire.Fingerprint(from, addresses, sum)
+}
+
+// terms is what holds for an account at one moment.
+type terms struct {
+	store.Terms
+	plan       account.Plan
+	policy     account.Policy
+	zone       *time.Location
+	start, end time.Time // of the period
+}
+
+// terms works out an account's plan and period.
+func (a *Acceptor) terms(t store.Terms, now time.Time) (terms, error) {
+	plan, ok := a.Catalogue.Plan(t.Plan)
+	if !ok {
+		return terms{}, errors.New("the account's plan is not in the catalogue")
+	}
+	w := terms{Terms: t, plan: plan, policy: account.Policy(t.Overage), zone: a.zone(t.Zone)}
+	w.start, w.end = account.Period(plan, w.zone, t.ActivatedAt, now)
+	return w, nil
+}
+
+// refused says whether the account's state forbids mail. A held account's mail
+// is accepted, and waits.
+func (t terms) refused(now time.Time) error {
+	switch {
+	case t.Status == "ended", t.plan.Over(now, t.end):
+		return ErrEnded
+	case t.Status == "active", t.Status == "held":
+		return nil
+	}
+	return ErrBlocked
+}
+
+// fits says whether the plan has room for more.
+func (t terms) fits(used, more account.Charge, now time.Time) error {
+	if ok, reset := account.Decide(t.plan, t.policy, used, more, now, t.end); !ok {
+		return &QuotaError{Reset: reset}
+	}
+	return nil
+}

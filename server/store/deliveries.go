@@ -1,0 +1,285 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Parked is the next_at of a recipient that waits for the operator: it is due
+// for nobody, so that held mail costs a lane nothing.
+var Parked = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Due is a message with those of its recipients that a lane may send now.
+type Due struct {
+	MessageID  string
+	AccountID  string
+	MailFrom   string
+	SHA256     string
+	Size       int64
+	UTF8       bool
+	EightBit   bool
+	Ret        string
+	ClientID   string
+	Received   string
+	Held       bool // nobody may send it; see Park
+	Recipients []DueRecipient
+}
+
+// DueRecipient is one row of deliveries, queued and due.
+type DueRecipient struct {
+	ID        int64
+	Recipient string
+	Notify    string
+	ORCPT     string
+	Attempts  int
+	CreatedAt time.Time
+}
+
+// IDs of the recipients.
+func (d *Due) IDs() []int64 {
+	ids := make([]int64, 0, len(d.Recipients))
+	for _, r := range d.Recipients {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// DueQuery says what a connection of a lane looks for.
+type DueQuery struct {
+	Lane         string
+	Now          time.Time
+	Single       bool     // one recipient, not all of a message
+	SkipMessages []string // in other hands
+	SkipIDs      []int64  // in other hands
+}
+
+// maxDue is the most recipients of one message that are handed out at once.
+const maxDue = 1000
+
+// where is the condition that finds what q looks for, with its arguments.
+func (q DueQuery) where() (string, []any) {
+	args := []any{q.Lane, Micros(q.Now)}
+	cond := `d.lane = $1 AND d.status = 'queued' AND d.next_at <= $2`
+	if len(q.SkipMessages) > 0 {
+		cond += ` AND d.message_id NOT IN (` + holders(&args, q.SkipMessages) + `)`
+	}
+	if len(q.SkipIDs) > 0 {
+		cond += ` AND d.id NOT IN (` + holders(&args, q.SkipIDs) + `)`
+	}
+	return cond, args
+}
+
+// holders appends values to args and returns their placeholders.
+func holders[T any](args *[]any, values []T) string {
+	var b strings.Builder
+	for i, v := range values {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		*args = append(*args, v)
+		b.WriteString("$" + strconv.Itoa(len(*args)))
+	}
+	return b.String()
+}
+
+// NextDue finds the message that has waited longest in a lane. It is
+// ErrNotFound when nothing is due.
+func (s *Store) NextDue(ctx context.Context, q DueQuery) (*Due, error) {
+	cond, args := q.where()
+	var id int64
+	d := &Due{}
+	var utf8, eight, held int
+	err := s.read.QueryRowContext(ctx, `SELECT d.id, m.id, m.account_id, m.mail_from, m.sha256, m.size, m.utf8, m.eight_bit, m.ret, m.client_id, m.received, m.held
+		FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE `+cond+` ORDER BY d.next_at LIMIT 1`, args...).
+		Scan(&id, &d.MessageID, &d.AccountID, &d.MailFrom, &d.SHA256, &d.Size, &utf8, &eight, &d.Ret, &d.ClientID, &d.Received, &held)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find due message: %w", err)
+	}
+	d.UTF8, d.EightBit, d.Held = utf8 != 0, eight != 0, held != 0
+	if d.Held {
+		return d, nil
+	}
+	one := int64(0)
+	if q.Single {
+		one = id
+	}
+	return d, s.dueRecipients(ctx, q, d, one)
+}
+
+// dueRecipients reads the due recipients of d, or only the one with id one.
+func (s *Store) dueRecipients(ctx context.Context, q DueQuery, d *Due, one int64) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, recipient, notify, orcpt, attempts, created_at FROM deliveries
+		WHERE message_id = $1 AND lane = $2 AND status = 'queued' AND next_at <= $3 AND ($4 = 0 OR id = $4) ORDER BY id LIMIT $5`,
+		d.MessageID, q.Lane, Micros(q.Now), one, maxDue)
+	if err != nil {
+		return fmt.Errorf("list due recipients: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r DueRecipient
+		var created int64
+		if err := rows.Scan(&r.ID, &r.Recipient, &r.Notify, &r.ORCPT, &r.Attempts, &created); err != nil {
+			return fmt.Errorf("list due recipients: %w", err)
+		}
+		r.CreatedAt = Time(created)
+		d.Recipients = append(d.Recipients, r)
+	}
+	return rows.Err()
+}
+
+// AnyDue says, within a transaction, whether NextDue would find anything.
+func (s *Store) AnyDue(ctx context.Context, tx *sql.Tx, q DueQuery) (bool, error) {
+	cond, args := q.where()
+	var n int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE `+cond+` LIMIT 1) due`, args...).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for due recipients: %w", err)
+	}
+	return n > 0, nil
+}
+
+// Lane is a lane that has queued recipients.
+type Lane struct {
+	Name string
+	Due  int       // recipients due, counted up to the limit asked for
+	Next time.Time // when the first of those not due yet will be; zero: all are due or parked
+}
+
+// Lanes lists the lanes with queued recipients. It hops from lane to lane in
+// the index, so it costs by the lane, not by the row.
+func (s *Store) Lanes(ctx context.Context, now time.Time, limit int) ([]Lane, error) {
+	rows, err := s.read.QueryContext(ctx, `WITH RECURSIVE lanes(lane) AS (
+		SELECT min(lane) FROM deliveries WHERE status = 'queued'
+		UNION ALL
+		SELECT (SELECT min(d.lane) FROM deliveries d WHERE d.status = 'queued' AND d.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL)
+		SELECT lane, coalesce((SELECT min(d.next_at) FROM deliveries d WHERE d.status = 'queued' AND d.lane = lanes.lane AND d.next_at > $1), 0),
+			(SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE d.status = 'queued' AND d.lane = lanes.lane AND d.next_at <= $1 LIMIT $2) due)
+		FROM lanes WHERE lane IS NOT NULL`, Micros(now), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list lanes: %w", err)
+	}
+	defer rows.Close()
+	var all []Lane
+	for rows.Next() {
+		var l Lane
+		var next int64
+		if err := rows.Scan(&l.Name, &next, &l.Due); err != nil {
+			return nil, fmt.Errorf("list lanes: %w", err)
+		}
+		if next != 0 && next < Micros(Parked) {
+			l.Next = Time(next)
+		}
+		all = append(all, l)
+	}
+	return all, rows.Err()
+}
+
+// MarkInData writes down that the content is about to be sent to these
+// recipients, all or none. It is false, and nothing has changed, when one of
+// them is no longer queued or its message is held.
+func (s *Store) MarkInData(ctx context.Context, tx *sql.Tx, ids []int64) (bool, error) {
+	var args []any
+	rows, err := tx.QueryContext(ctx, `UPDATE deliveries SET status = 'in_data' WHERE id IN (`+holders(&args, ids)+`) AND status = 'queued'
+		AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = deliveries.message_id AND m.held <> 0) RETURNING id`, args...)
+	if err != nil {
+		return false, fmt.Errorf("mark recipients: %w", err)
+	}
+	marked, err := scanIDs(rows)
+	if err != nil {
+		return false, fmt.Errorf("mark recipients: %w", err)
+	}
+	if len(marked) == len(ids) {
+		return true, nil
+	}
+	if len(marked) > 0 {
+		args = nil
+		if _, err := tx.ExecContext(ctx, `UPDATE deliveries SET status = 'queued' WHERE id IN (`+holders(&args, marked)+`)`, args...); err != nil {
+			return false, fmt.Errorf("mark recipients: %w", err)
+		}
+	}
+	return false, nil
+}
+
+func scanIDs(rows *sql.Rows) ([]int64, error) {
+	defer rows.Close()
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+// Outcome is what became of some recipients in one attempt, all alike.
+type Outcome struct {
+	IDs      []int64
+	Status   string // "delivered", "failed", or "queued" to try again at NextAt
+	Code     int
+	Enhanced string
+	Reply    string
+	Remote   string
+	MaybeDup bool
+	NextAt   time.Time
+	At       time.Time
+}
+
+// WriteOutcome stores an outcome with its events. Recipients that are done
+// already stay as they are. A deferral makes an event when it is the first or
+// says something else than the last: five days of the same answer are one
+// piece of news.
+func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) error {
+	if len(o.IDs) == 0 {
+		return nil
+	}
+	event, news := o.Status, ``
+	var done any
+	next := Micros(o.NextAt)
+	if o.Status == "queued" {
+		event, news = "deferred", ` AND (d.attempts = 0 OR d.code <> $2)`
+	} else {
+		done, next = Micros(o.At), Micros(o.At)
+	}
+	args := []any{event, o.Code, o.Enhanced, o.Reply, Micros(o.At)}
+	if err := addEvents(ctx, tx, `d.id IN (`+holders(&args, o.IDs)+`) AND d.status IN ('queued', 'in_data')`+news, args); err != nil {
+		return err
+	}
+	args = []any{o.Status, o.Code, o.Enhanced, o.Reply, o.Remote, number(o.MaybeDup), next, done}
+	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET status = $1, code = $2, enhanced = $3, reply = $4, remote = $5,
+		maybe_dup = CASE WHEN $6 = 1 THEN 1 ELSE maybe_dup END, next_at = $7, done_at = $8, attempts = attempts + 1
+		WHERE id IN (`+holders(&args, o.IDs)+`) AND status IN ('queued', 'in_data')`, args...)
+	if err != nil {
+		return fmt.Errorf("write outcome: %w", err)
+	}
+	return nil
+}
+
+// Requeue puts recipients back that were not attempted.
+func (s *Store) Requeue(ctx context.Context, tx *sql.Tx, ids []int64, next time.Time) error {
+	args := []any{Micros(next)}
+	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET status = 'queued', next_at = $1 WHERE id IN (`+holders(&args, ids)+`) AND status IN ('queued', 'in_data')`, args...)
+	if err != nil {
+		return fmt.Errorf("requeue recipients: %w", err)
+	}
+	return nil
+}
+
+// RecoverInData puts back, due at next, the recipients whose answer a crash
+// swallowed. They may have the message already. It tells how many there were.
+func (s *Store) RecoverInData(ctx context.Context, next time.Time) (int64, error) {
+	res, err := s.write.ExecContext(ctx, `UPDATE deliveries SET status = 'queued', maybe_dup = 1, attempts = attempts + 1, next_at = $1 WHERE status = 'in_data'`, Micros(next))
+	if err != nil {
+		return 0, fmt.Errorf("recover recipients: %w", err)
+	}
+	return res.RowsAffected()
+}

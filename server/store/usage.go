@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"servicesmtp.net/companion/server/account"
+)
+
+// UsageDay is what was accepted on one day of the account's zone.
+type UsageDay struct {
+	Day  string // YYYY-MM-DD
+	Used account.Charge
+}
+
+const (
+	selectTerms = `SELECT plan, zone, status, overage, activated_at FROM accounts WHERE id = $1`
+	selectUsed  = `SELECT emails, bytes FROM usage_periods WHERE account_id = $1 AND period_start = $2`
+
+	// The limits stand in the same statement, so that no other writer can come
+	// between looking and counting.
+	upsertPeriod = `INSERT INTO usage_periods (account_id, period_start, period_end, emails, bytes) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (account_id, period_start) DO UPDATE SET emails = usage_periods.emails + excluded.emails, bytes = usage_periods.bytes + excluded.bytes
+		WHERE usage_periods.emails <= $6 AND usage_periods.bytes <= $7`
+	upsertDay = `INSERT INTO usage_days (account_id, day, emails, bytes) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (account_id, day) DO UPDATE SET emails = usage_days.emails + excluded.emails, bytes = usage_days.bytes + excluded.bytes`
+)
+
+// Terms is what acceptance must know of an account.
+type Terms struct {
+	Plan        string
+	Zone        string
+	Status      string
+	Overage     string
+	ActivatedAt time.Time
+}
+
+func scanTerms(row scanner) (Terms, error) {
+	var t Terms
+	var at int64
+	err := row.Scan(&t.Plan, &t.Zone, &t.Status, &t.Overage, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Terms{}, fmt.Errorf("read account: %w", err)
+	}
+	t.ActivatedAt = Time(at)
+	return t, nil
+}
+
+func scanUsed(row scanner) (account.Charge, error) {
+	var c account.Charge
+	err := row.Scan(&c.Emails, &c.Bytes)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return account.Charge{}, fmt.Errorf("read usage: %w", err)
+	}
+	return c, nil
+}
+
+// Terms reads an account's terms, or fails with ErrNotFound.
+func (s *Store) Terms(ctx context.Context, accountID string) (Terms, error) {
+	return scanTerms(s.read.QueryRowContext(ctx, selectTerms, accountID))
+}
+
+// Used is what an account has used in the period that began at start.
+func (s *Store) Used(ctx context.Context, accountID string, start time.Time) (account.Charge, error) {
+	return scanUsed(s.read.QueryRowContext(ctx, selectUsed, accountID, Micros(start)))
+}
+
+// UsageDays lists the days from first up to before last on which anything was
+// accepted, oldest first.
+func (s *Store) UsageDays(ctx context.Context, accountID, first, last string) ([]UsageDay, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT day, emails, bytes FROM usage_days
+		WHERE account_id = $1 AND day >= $2 AND day < $3 ORDER BY day`, accountID, first, last)
+	if err != nil {
+		return nil, fmt.Errorf("list usage: %w", err)
+	}
+	defer rows.Close()
+	var all []UsageDay
+	for rows.Next() {
+		var d UsageDay
+		if err := rows.Scan(&d.Day, &d.Used.Emails, &d.Used.Bytes); err != nil {
+			return nil, fmt.Errorf("list usage: %w", err)
+		}
+		all = append(all, d)
+	}
+	return all, rows.Err()
+}
+
+// Terms reads an account's terms, or fails with ErrNotFound.
+func (t *IntakeTx) Terms(ctx context.Context, accountID string) (Terms, error) {
+	return scanTerms(t.stmt(ctx, stTerms).QueryRowContext(ctx, accountID))
+}
+
+// Used is what an account has used in the period that began at start.
+func (t *IntakeTx) Used(ctx context.Context, accountID string, start time.Time) (account.Charge, error) {
+	return scanUsed(t.stmt(ctx, stUsed).QueryRowContext(ctx, accountID, Micros(start)))
+}
+
+// Count is what is added to an account's counters.
+type Count struct {
+	AccountID  string
+	Start, End time.Time // of the period
+	Day        string    // of the account's zone
+	More       account.Charge
+	Limit      account.Charge
+}
+
+// AddUsage adds to the counters of period and day, unless that passes the
+// limit: then it changes nothing and answers false.
+func (t *IntakeTx) AddUsage(ctx context.Context, c Count) (bool, error) {
+	room := account.Charge{Emails: c.Limit.Emails - c.More.Emails, Bytes: c.Limit.Bytes - c.More.Bytes}
+	if room.Emails < 0 || room.Bytes < 0 {
+		return false, nil
+	}
+	res, err := t.exec(ctx, "count usage", stAddUsage, c.AccountID, Micros(c.Start), Micros(c.End),
+		c.More.Emails, int64(c.More.Bytes), room.Emails, int64(room.Bytes))
+	if err != nil {
+		return false, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	_, err = t.exec(ctx, "count usage", stAddDay, c.AccountID, c.Day, c.More.Emails, int64(c.More.Bytes))
+	return err == nil, err
+}
