@@ -1,0 +1,256 @@
+package submission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"servicesmtp.net/companion/internal/units"
+	"servicesmtp.net/companion/server/accept"
+	"servicesmtp.net/companion/server/store"
+)
+
+// session is one connection after EHLO.
+type session struct {
+	srv    *Server
+	net    net.Conn        // for the goodbye; go-smtp's own Close must not be called from Reset
+	secure bool            // TLS is on
+	ctx    context.Context // kept because smtp.Session has none; ends with the connection
+	cancel context.CancelFunc
+
+	mu       sync.Mutex // guards what follows: BDAT runs Data on another goroutine
+	account  string     // id, "" before AUTH
+	tx       *transaction
+	stopping bool
+}
+
+// transaction is one message from MAIL on.
+type transaction struct {
+	account    string
+	envelopeID string
+	from       string
+	size       units.ByteSize // as declared, or 0
+	utf8       bool
+	eightBit   bool
+	ret        string
+	replay     *accept.Replay // not nil: accepted before, stored decisions are the answers
+	offered    []accept.Offer
+}
+
+var _ smtp.AuthSession = (*session)(nil)
+
+func (s *Server) newSession(ctx context.Context, c *smtp.Conn) (smtp.Session, error) {
+	_, secure := c.TLSConnectionState()
+	se := &session{srv: s, net: c.Conn(), secure: secure}
+	if !s.enter(se) {
+		return nil, errStopping
+	}
+	se.ctx, se.cancel = context.WithCancel(ctx)
+	return se, nil
+}
+
+// Logout implements smtp.Session.
+func (s *session) Logout() error {
+	s.cancel()
+	s.srv.leave(s)
+	return nil
+}
+
+// stop ends the session, after its transaction if it is in one.
+func (s *session) stop() {
+	s.mu.Lock()
+	s.stopping = true
+	busy := s.tx != nil
+	s.mu.Unlock()
+	if !busy {
+		s.goodbye()
+	}
+}
+
+// goodbye writes 421 (RFC 5321 §3.8) and closes. go-smtp writes a line with
+// one Write, so this one cannot fall into the middle of another.
+func (s *session) goodbye() {
+	fmt.Fprintf(s.net, "%d %d.%d.%d %s\r\n", errStopping.Code, errStopping.EnhancedCode[0], errStopping.EnhancedCode[1],
+		errStopping.EnhancedCode[2], errStopping.Message) // a client that is gone need not be told
+	s.net.Close()
+}
+
+// Reset implements smtp.Session. go-smtp calls it after the reply to a
+// message, and holds the lock that its Close wants.
+func (s *session) Reset() {
+	s.mu.Lock()
+	s.tx = nil
+	leave := s.stopping
+	s.mu.Unlock()
+	if leave {
+		s.goodbye()
+	}
+}
+
+// Mail implements smtp.Session.
+func (s *session) Mail(from string, opts *smtp.MailOptions) error {
+	s.mu.Lock()
+	account, open, stopping := s.account, s.tx != nil, s.stopping
+	s.mu.Unlock()
+	switch {
+	case stopping:
+		return errStopping
+	case account == "" && !s.secure:
+		return errNoTLS
+	case account == "":
+		return errNoLogin
+	case open:
+		return errNested
+	}
+	t := &transaction{account: account, envelopeID: opts.EnvelopeID, from: from, size: units.ByteSize(opts.Size),
+		utf8: opts.UTF8, eightBit: opts.Body == smtp.Body8BitMIME, ret: string(opts.Return)}
+	if !t.utf8 && !isASCII(from) {
+		return errNeedsUTF8
+	}
+	var err error
+	if t.replay, err = s.srv.cfg.Accept.Admit(s.ctx, account, t.envelopeID, t.size); err != nil {
+		return s.refuse(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tx = t
+	return nil
+}
+
+// Rcpt implements smtp.Session.
+func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx == nil {
+		return errNested // cannot happen: go-smtp wants MAIL first
+	}
+	d := s.tx.decide(to)
+	notify := make([]string, len(opts.Notify))
+	for i, n := range opts.Notify {
+		notify[i] = string(n)
+	}
+	original := ""
+	if opts.OriginalRecipient != "" {
+		original = strings.ToLower(string(opts.OriginalRecipientType)) + ";" + opts.OriginalRecipient
+	}
+	s.tx.offered = append(s.tx.offered, accept.Offer{Decision: d, Notify: strings.Join(notify, ","), Original: original})
+	if d.Code/100 == 2 {
+		return nil
+	}
+	var class, subject, detail int
+	if _, err := fmt.Sscanf(d.Enhanced, "%d.%d.%d", &class, &subject, &detail); err != nil {
+		class = d.Code / 100
+	}
+	return reply(d.Code, class, subject, detail, d.Reply)
+}
+
+// decide answers one recipient. In a replay a stored decision is the answer;
+// an address that was not offered then is taken, and the comparison after the
+// dot tells the conflict.
+func (t *transaction) decide(to string) accept.Decision {
+	if t.replay != nil {
+		if d, ok := t.replay.Decision(to); ok {
+			d.Address = to
+			return d
+		}
+	}
+	if e := errNeedsUTF8; !t.utf8 && !isASCII(to) {
+		return accept.Decision{Address: to, Code: e.Code, Reply: e.Message,
+			Enhanced: fmt.Sprintf("%d.%d.%d", e.EnhancedCode[0], e.EnhancedCode[1], e.EnhancedCode[2])}
+	}
+	return accept.Decision{Address: to, Code: 250, Enhanced: "2.0.0"}
+}
+
+// Data implements smtp.Session. r ends with io.EOF only at the true end of the
+// message; a lost connection is another error.
+func (s *session) Data(r io.Reader) error {
+	s.srv.inHand.Add(1)
+	defer s.srv.inHand.Done()
+	s.mu.Lock()
+	t := s.tx
+	s.mu.Unlock()
+	if t == nil {
+		return errNested // the transaction was reset before BDAT's goroutine came to run
+	}
+	began := time.Now()
+	receipt, err := s.receive(t, r)
+	if err != nil {
+		return s.refuse(afterDot(err))
+	}
+	s.srv.cfg.Log.Info("message accepted", "id", receipt.ID, "rcpt_count", len(t.offered), "replayed", receipt.Replayed,
+		"duration", time.Since(began))
+	return queued(receipt)
+}
+
+// receive reads the message and accepts it.
+func (s *session) receive(t *transaction, r io.Reader) (accept.Receipt, error) {
+	a := s.srv.cfg.Accept
+	if t.replay != nil {
+		body, err := a.Measure(r)
+		if err != nil {
+			return accept.Receipt{}, err
+		}
+		return t.replay.Confirm(t.from, t.offered, body)
+	}
+	body, err := a.Receive(s.ctx, t.account, r, t.size)
+	if err != nil {
+		return accept.Receipt{}, err
+	}
+	defer body.Close(s.ctx)
+	now := time.Now()
+	id := store.NewID(now)
+	return a.Accept(s.ctx, accept.Submission{ID: id, AccountID: t.account, EnvelopeID: t.envelopeID, From: t.from, Offered: t.offered,
+		Body: body, UTF8: t.utf8, EightBit: t.eightBit, Return: t.ret, Received: received(s.srv.cfg.Hostname, id, t.utf8, now)})
+}
+
+// received is our trace field. It leaves out what RFC 5321 §4.4 asks for in
+// "from": the customer's computer is nobody's business. "for" is left out too,
+// it would show one recipient to the others.
+func received(hostname, id string, utf8 bool, now time.Time) string {
+	with := "ESMTPSA" // RFC 3848
+	if utf8 {
+		with = "UTF8SMTPSA" // RFC 6531 §4.3
+	}
+	return fmt.Sprintf("Received: by %s with %s id %s;\r\n\t%s\r\n", hostname, with, id, now.UTC().Format(time.RFC1123Z))
+}
+
+// afterDot turns what may be said at MAIL only into a temporary error: at the
+// next MAIL the client learns it.
+func afterDot(err error) error {
+	if errors.Is(err, accept.ErrBlocked) || errors.Is(err, accept.ErrEnded) {
+		return accept.ErrAgain
+	}
+	return err
+}
+
+// refuse turns an error into a reply, and logs what a person should know of.
+func (s *session) refuse(err error) error {
+	r, log := mapError(err), s.srv.cfg.Log
+	switch {
+	case errors.Is(err, accept.ErrConflict):
+		log.Error("one key, two contents: a client is defective")
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, smtp.ErrDataReset), s.ctx.Err() != nil:
+		log.Debug("message not finished") // the client is gone or changed its mind
+	case r.Code == 451 || r.Code == 452:
+		log.Warn("message refused for now", "code", r.Code)
+	default:
+		log.Info("message refused", "code", r.Code)
+	}
+	return r
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
