@@ -1,0 +1,504 @@
+package delivery
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMessageArrivesByteForByte(t *testing.T) {
+	f := newFar(t, "127.0.0.1:0", nil)
+	body := "Subject: x\r\nBcc-like: kept\r\n\r\n.dot\r\n..two\r\n.\r\nlong " + strings.Repeat("ü", 70_000) + "\r\n.end\r\n"
+	m := message(body, "b@far.example", "550.c@far.example", "451.d@far.example", "e@far.example")
+	m.Ret, m.ClientID, m.EightBit = "HDRS", "my id=1", true
+	m.Recipients[0].Notify, m.Recipients[0].ORCPT = "SUCCESS,FAILURE", "rfc822;b+c@far.example"
+	m.Recipients[3].Notify = "NEVER"
+	conn := open(t, Config{Route: "smtp://" + f.addr})
+	var marked []int64
+	got := conn.Deliver(context.Background(), m, func(ids []int64) error { marked = ids; return nil })
+	want := map[int64]string{1: "delivered 250", 2: "failed 550", 3: "deferred 451", 4: "delivered 250"}
+	if d := cmp.Diff(want, byID(got)); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]int64{1, 4}, marked); d != "" {
+		t.Error("marked before DATA:", d)
+	}
+	for _, r := range got {
+		if r.ID == 2 && (r.Enhanced != "5.1.1" || r.Reply != "as you wish" || r.Remote != "127.0.0.1") {
+			t.Errorf("refusal %+v", r)
+		}
+	}
+	all := f.taken()
+	if len(all) != 1 {
+		t.Fatalf("%d transactions", len(all))
+	}
+	if all[0].data != received+body {
+		t.Error("message was changed on the way")
+	}
+	o := all[0].opts
+	if o.Return != smtp.DSNReturnHeaders || o.EnvelopeID != "my id=1" || o.Size != int64(len(received)+len(body)+2) || o.Body != smtp.Body8BitMIME {
+		t.Errorf("MAIL parameters %+v", o)
+	}
+	if r := all[0].rcpt[0]; r.OriginalRecipient != "b+c@far.example" || len(r.Notify) != 2 {
+		t.Errorf("RCPT parameters %+v", r)
+	}
+	if r := all[0].rcpt[1]; len(r.Notify) != 1 || r.Notify[0] != smtp.DSNNotifyNever {
+		t.Errorf("RCPT parameters %+v", r)
+	}
+}
+
+// The envelope goes out in one piece where the server takes it so, and waits
+// for every answer where it does not.
+func TestPipelining(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ext  []string
+		want bool
+	}{{"offered", []string{"PIPELINING"}, true}, {"not offered", nil, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			piped := false
+			addr := newScript(t, func(s *script) {
+				s.hello(c.ext...)
+				s.hear("MAIL FROM:<a@sender.example>")
+				piped = s.r.Buffered() > 0
+				s.say("250 ok")
+				for range 120 {
+					s.hear("RCPT TO:<")
+					s.say("250 ok")
+				}
+				s.hear("DATA")
+				s.say("354 go")
+				s.content()
+				s.say("250 2.0.0 taken")
+				s.hang()
+			})
+			var to []string
+			for i := range 120 {
+				to = append(to, fmt.Sprintf("r%d@far.example", i))
+			}
+			conn := open(t, Config{Route: "smtp://" + addr})
+			got := conn.Deliver(context.Background(), message("a\r\n", to...), yes)
+			if len(got) != 120 || got[119].Status != Delivered || got[0].Reply != "taken" || got[0].Enhanced != "2.0.0" {
+				t.Errorf("%d results, last %+v", len(got), got[len(got)-1])
+			}
+			if piped != c.want {
+				t.Errorf("pipelined %v, want %v", piped, c.want)
+			}
+		})
+	}
+}
+
+// upTo runs a transaction with two recipients up to a step and stops there.
+func upTo(step string, then func(*script)) func(*script) {
+	return func(s *script) {
+		if step == "connect" {
+			then(s)
+			return
+		}
+		s.hello("PIPELINING")
+		for _, at := range []struct{ name, hear, say string }{{"MAIL", "MAIL", "250 ok"}, {"RCPT1", "RCPT", "250 ok"}, {"RCPT2", "RCPT", "250 ok"},
+			{"DATA", "DATA", "354 go"}} {
+			s.hear(at.hear)
+			if at.name == step {
+				then(s)
+				return
+			}
+			s.say(at.say)
+		}
+		if step == "content" {
+			s.hear("Received:")
+			then(s)
+			return
+		}
+		s.content()
+		then(s)
+	}
+}
+
+// What each recipient gets when the server closes, hangs, says 421, 450 or
+// 550, or talks nonsense at each step.
+func TestTroubleAtEachStep(t *testing.T) {
+	closes := func(*script) {}
+	hangs := func(s *script) { s.hang() }
+	says := func(line string) func(*script) {
+		return func(s *script) { s.say(line); s.hang() }
+	}
+	for _, c := range []struct {
+		name, step string
+		then       func(*script)
+		want       string // for both recipients
+		marked     bool
+	}{
+		{"closes at MAIL", "MAIL", closes, "deferred 451 lost", false},
+		{"closes at first RCPT", "RCPT1", closes, "deferred 451 lost", false},
+		{"closes at second RCPT", "RCPT2", closes, "deferred 451 lost", false},
+		{"closes at DATA", "DATA", closes, "deferred 451 lost", true},
+		{"closes in the content", "content", closes, "deferred 451 lost", true},
+		{"closes after the dot", "dot", closes, "deferred 451 lost dup", true},
+		{"hangs at MAIL", "MAIL", hangs, "deferred 451 lost", false},
+		{"hangs at second RCPT", "RCPT2", hangs, "deferred 451 lost", false},
+		{"hangs at DATA", "DATA", hangs, "deferred 451 lost", true},
+		{"hangs after the dot", "dot", hangs, "deferred 451 lost dup", true},
+		{"421 at MAIL", "MAIL", says("421 4.3.2 going away"), "deferred 421 lost", false},
+		{"450 at MAIL", "MAIL", func(s *script) { s.say("450 later", "503 no", "503 no"); s.hang() }, "deferred 450", false},
+		{"550 at MAIL", "MAIL", func(s *script) { s.say("550 never", "503 no", "503 no"); s.hang() }, "failed 550", false},
+		{"550 at MAIL, then closes", "MAIL", func(s *script) { s.say("550 never", "503 no") }, "failed 550", false},
+		{"530 at MAIL", "MAIL", func(s *script) { s.say("530 log in", "503 no", "503 no"); s.hang() }, "deferred 530", false},
+		{"250 at DATA is no delivery", "DATA", says("250 ok"), "deferred 451 lost", true},
+		{"451 at DATA", "DATA", says("451 later"), "deferred 451", true},
+		{"554 at DATA", "DATA", says("554 no valid recipients"), "failed 554", true},
+		{"421 at DATA", "DATA", says("421 going"), "deferred 421 lost", true},
+		{"450 after the dot", "dot", says("450 4.7.1 greylisted"), "deferred 450", true},
+		{"550 after the dot", "dot", says("550 5.7.1 spam"), "failed 550", true},
+		{"421 after the dot", "dot", says("421 going"), "deferred 421 lost", true},
+		{"nonsense after the dot", "dot", says("hello"), "deferred 451 lost dup", true},
+		{"354 after the dot", "dot", says("354 more"), "deferred 451 lost dup", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			conn := open(t, Config{Route: "smtp://" + newScript(t, upTo(c.step, c.then)), Timeouts: short()})
+			marked := false
+			// Longer than the buffers on the way, so that a server that closes in
+			// the middle is noticed before the dot.
+			body := strings.Repeat(strings.Repeat("x", 998)+"\r\n", 20_000)
+			if c.step != "content" {
+				body = "a\r\n"
+			}
+			got := conn.Deliver(context.Background(), message(body, "b@far.example", "c@far.example"), func([]int64) error { marked = true; return nil })
+			if d := cmp.Diff(map[int64]string{1: c.want, 2: c.want}, byID(got)); d != "" {
+				t.Error(d)
+			}
+			if marked != c.marked {
+				t.Errorf("marked %v, want %v", marked, c.marked)
+			}
+		})
+	}
+}
+
+func TestServerThatReadsNothing(t *testing.T) {
+	block := make(chan struct{})
+	defer close(block)
+	addr := newScript(t, upTo("DATA", func(s *script) { s.say("354 go"); <-block }))
+	conn := open(t, Config{Route: "smtp://" + addr, Timeouts: short()})
+	body := strings.Repeat(strings.Repeat("x", 998)+"\r\n", 30_000) // 30 MB: more than the system buffers
+	got := conn.Deliver(context.Background(), message(body, "b@far.example", "c@far.example"), yes)
+	if d := cmp.Diff(map[int64]string{1: "deferred 451 lost", 2: "deferred 451 lost"}, byID(got)); d != "" {
+		t.Error(d)
+	}
+	if conn.Alive() {
+		t.Error("the connection counts as alive")
+	}
+}
+
+// A server may answer slowly, but not for longer than the whole may take.
+func TestWholeLimit(t *testing.T) {
+	limits := short()
+	limits.Command, limits.Whole = time.Hour, 200*time.Millisecond
+	conn := open(t, Config{Route: "smtp://" + newScript(t, upTo("RCPT2", func(s *script) { s.hang() })), Timeouts: limits})
+	got := conn.Deliver(context.Background(), message("a\r\n", "b@far.example", "c@far.example"), yes)
+	if d := cmp.Diff(map[int64]string{1: "deferred 451 lost", 2: "deferred 451 lost"}, byID(got)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestOpenTrouble(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		then func(*script)
+		code int
+	}{
+		{"closes", func(*script) {}, 451},
+		{"hangs", func(s *script) { s.hang() }, 451},
+		{"554 greeting is about us, not the recipient", func(s *script) { s.say("554 5.7.1 listed"); s.hang() }, 554},
+		{"421 greeting", func(s *script) { s.say("421 busy"); s.hang() }, 421},
+		{"no SMTP", func(s *script) { s.say("HTTP/1.1 400 Bad Request"); s.hang() }, 451},
+		{"endless greeting", func(s *script) {
+			for range 10_000 {
+				s.say("220-more")
+			}
+		}, 451},
+		{"550 to EHLO", func(s *script) { s.say("220 hi"); s.hear("EHLO"); s.say("550 no"); s.hang() }, 550},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := route(t, Config{Route: "smtp://" + newScript(t, c.then), Timeouts: short()}).Open(context.Background(), "smarthost")
+			var open *OpenError
+			if !errors.As(err, &open) || open.Status != Deferred || open.Code != c.code {
+				t.Fatalf("got %v", err)
+			}
+			for _, r := range Results(message("a\r\n", "b@far.example"), err) {
+				if r.ID != 1 || r.Status != Deferred || !r.Lost || r.Code != c.code {
+					t.Errorf("result %+v", r)
+				}
+			}
+		})
+	}
+	t.Run("nobody listens", func(t *testing.T) {
+		_, err := route(t, Config{Route: "smtp://127.0.0.1:1"}).Open(context.Background(), "smarthost")
+		var open *OpenError
+		if !errors.As(err, &open) || open.Enhanced != "4.4.1" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestOldServerWithoutEHLO(t *testing.T) {
+	addr := newScript(t, func(s *script) {
+		s.say("220 old")
+		s.hear("EHLO")
+		s.say("502 what")
+		s.hear("HELO relay.example")
+		s.say("250 hello")
+		if got := s.hear("MAIL"); got != "MAIL FROM:<a@sender.example>" {
+			t.Errorf("got %q: parameters that were not offered", got)
+		}
+		s.say("250 ok")
+		if got := s.hear("RCPT"); got != "RCPT TO:<b@far.example>" {
+			t.Errorf("got %q", got)
+		}
+		s.say("250 ok")
+		s.hear("DATA")
+		s.say("354 go")
+		s.content()
+		s.say("250 ok")
+		s.hang()
+	})
+	m := message("a\r\n", "b@far.example")
+	m.Ret, m.ClientID, m.EightBit, m.Recipients[0].Notify = "FULL", "x", true, "NEVER"
+	got := open(t, Config{Route: "smtp://" + addr, Hostname: "relay.example"}).Deliver(context.Background(), m, yes)
+	if d := cmp.Diff(map[int64]string{1: "delivered 250"}, byID(got)); d != "" {
+		t.Error(d)
+	}
+}
+
+// A connection that the server closed while it was idle, or ended with 421, is
+// opened again without a trace.
+func TestIdleConnectionClosedByServer(t *testing.T) {
+	for _, farewell := range []string{"", "421 4.4.2 idle too long"} {
+		t.Run(farewell, func(t *testing.T) {
+			closed := make(chan struct{})
+			first := func(s *script) {
+				upTo("dot", func(s *script) { s.say("250 one") })(s)
+				if farewell != "" {
+					s.say(farewell)
+				}
+				s.nc.Close()
+				close(closed)
+			}
+			second := upTo("dot", func(s *script) { s.say("250 two"); s.hang() })
+			conn := open(t, Config{Route: "smtp://" + newScript(t, first, second)})
+			for _, want := range []string{"one", "two"} {
+				got := conn.Deliver(context.Background(), message("a\r\n", "b@far.example", "c@far.example"), yes)
+				if len(got) != 2 || got[0].Status != Delivered || got[0].Reply != want {
+					t.Fatalf("got %+v, want %q", got, want)
+				}
+				<-closed
+			}
+		})
+	}
+}
+
+func TestSessionGoesOnAfterRefusals(t *testing.T) {
+	f := newFar(t, "127.0.0.1:0", nil)
+	conn := open(t, Config{Route: "smtp://" + f.addr})
+	for i, c := range []struct {
+		to   string
+		want string
+	}{{"550.x@far.example", "failed 550"}, {"b@far.example", "delivered 250"}, {"451.x@far.example", "deferred 451"}, {"c@far.example", "delivered 250"}} {
+		got := conn.Deliver(context.Background(), message("a\r\n", c.to), yes)
+		if d := cmp.Diff(map[int64]string{1: c.want}, byID(got)); d != "" || !conn.Alive() {
+			t.Fatalf("message %d: %s, alive %v", i, d, conn.Alive())
+		}
+	}
+	if n := len(f.taken()); n != 2 {
+		t.Errorf("%d messages arrived, want 2", n)
+	}
+}
+
+// Taking a message back at the last moment sends nothing, and the connection
+// serves the next message.
+func TestBeforeDataRefuses(t *testing.T) {
+	f := newFar(t, "127.0.0.1:0", nil)
+	conn := open(t, Config{Route: "smtp://" + f.addr})
+	got := conn.Deliver(context.Background(), message("a\r\n", "b@far.example", "550.c@far.example"), func([]int64) error { return errors.New("taken") })
+	if d := cmp.Diff(map[int64]string{2: "failed 550"}, byID(got)); d != "" {
+		t.Error(d)
+	}
+	if n := len(f.taken()); n != 0 {
+		t.Fatalf("%d messages arrived", n)
+	}
+	got = conn.Deliver(context.Background(), message("a\r\n", "d@far.example"), yes)
+	if d := cmp.Diff(map[int64]string{1: "delivered 250"}, byID(got)); d != "" {
+		t.Error(d)
+	}
+}
+
+// Half a message is never finished with a dot.
+func TestBodyThatCannotBeRead(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		body func(context.Context) (io.ReadCloser, error)
+	}{
+		{"missing", func(context.Context) (io.ReadCloser, error) { return nil, io.ErrUnexpectedEOF }},
+		{"too short", func(context.Context) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("a\r\n")), nil }},
+		{"too long", func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader("abcdefgh\r\n")), nil
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFar(t, "127.0.0.1:0", nil)
+			m := message("abcde\r\n", "b@far.example")
+			m.Body = c.body
+			conn := open(t, Config{Route: "smtp://" + f.addr})
+			got := conn.Deliver(context.Background(), m, yes)
+			if d := cmp.Diff(map[int64]string{1: "deferred 451"}, byID(got)); d != "" {
+				t.Error(d)
+			}
+			conn.Close()
+			if n := len(f.taken()); n != 0 {
+				t.Errorf("%d messages arrived", n)
+			}
+		})
+	}
+}
+
+// Recipients above the server's limit follow at once, unless nobody was taken.
+func TestTooManyRecipients(t *testing.T) {
+	f := newFar(t, "127.0.0.1:0", func(s *smtp.Server) { s.MaxRecipients = 2 })
+	conn := open(t, Config{Route: "smtp://" + f.addr})
+	got := conn.Deliver(context.Background(), message("a\r\n", "b@far.example", "c@far.example", "d@far.example"), yes)
+	if d := cmp.Diff(map[int64]string{1: "delivered 250", 2: "delivered 250", 3: "deferred 452 soon"}, byID(got)); d != "" {
+		t.Error(d)
+	}
+	got = conn.Deliver(context.Background(), message("a\r\n", "452.b@far.example", "552.c@far.example"), yes)
+	if d := cmp.Diff(map[int64]string{1: "deferred 452", 2: "deferred 552"}, byID(got)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestLettersBeyondASCII(t *testing.T) {
+	m := message("a\r\n", "ü@far.example", "b@far.example")
+	m.UTF8 = true
+	t.Run("offered", func(t *testing.T) {
+		f := newFar(t, "127.0.0.1:0", nil)
+		got := open(t, Config{Route: "smtp://" + f.addr}).Deliver(context.Background(), m, yes)
+		if d := cmp.Diff(map[int64]string{1: "delivered 250", 2: "delivered 250"}, byID(got)); d != "" || !f.taken()[0].opts.UTF8 {
+			t.Error(d)
+		}
+	})
+	f := newFar(t, "127.0.0.1:0", func(s *smtp.Server) { s.EnableSMTPUTF8 = false })
+	conn := open(t, Config{Route: "smtp://" + f.addr})
+	for _, c := range []struct {
+		name   string
+		change func(*Message)
+		want   map[int64]string
+	}{
+		{"one address", func(*Message) {}, map[int64]string{1: "failed 550", 2: "delivered 250"}},
+		{"header", func(m *Message) { m.EightBit = true }, map[int64]string{1: "failed 550", 2: "failed 550"}},
+		{"sender", func(m *Message) { m.From = "ö@sender.example" }, map[int64]string{1: "failed 550", 2: "failed 550"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := m
+			c.change(&m)
+			if d := cmp.Diff(c.want, byID(conn.Deliver(context.Background(), m, yes))); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestEncryption(t *testing.T) {
+	cert, pool := certificate(t)
+	config := &tls.Config{Certificates: []tls.Certificate{cert}}
+	seen := make(chan bool, 10)
+	withTLS := func(s *smtp.Server) {
+		s.TLSConfig = config
+		backend := s.Backend
+		s.Backend = smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+			_, encrypted := c.TLSConnectionState()
+			seen <- encrypted
+			return backend.NewSession(c)
+		})
+	}
+	t.Run("STARTTLS with a certificate that nobody trusts", func(t *testing.T) {
+		f := newFar(t, "127.0.0.1:0", withTLS)
+		got := open(t, Config{Route: "smtp://" + f.addr}).Deliver(context.Background(), message("a\r\n", "b@far.example"), yes)
+		if d := cmp.Diff(map[int64]string{1: "delivered 250"}, byID(got)); d != "" {
+			t.Error(d)
+		}
+		<-seen // before STARTTLS
+		if !<-seen {
+			t.Error("not encrypted")
+		}
+	})
+	t.Run("STARTTLS that does not work", func(t *testing.T) {
+		first := func(s *script) {
+			s.hello("STARTTLS")
+			s.hear("STARTTLS")
+			s.say("220 go", "this is no TLS")
+		}
+		addr := newScript(t, first, func(s *script) { upTo("dot", func(s *script) { s.say("250 ok"); s.hang() })(s) })
+		got := open(t, Config{Route: "smtp://" + addr}).Deliver(context.Background(), message("a\r\n", "b@far.example", "c@far.example"), yes)
+		if d := cmp.Diff(map[int64]string{1: "delivered 250", 2: "delivered 250"}, byID(got)); d != "" {
+			t.Error(d)
+		}
+	})
+	addr := newScript(t, func(s *script) {
+		tc := tls.Server(s.nc, config)
+		if tc.Handshake() != nil {
+			return
+		}
+		s.nc = tc
+		s.r.Reset(tc)
+		upTo("dot", func(s *script) { s.say("250 ok"); s.hang() })(s)
+	})
+	t.Run("implicit TLS", func(t *testing.T) {
+		got := open(t, Config{Route: "smtps://" + addr, RootCAs: pool}).Deliver(context.Background(), message("a\r\n", "b@far.example", "c@far.example"), yes)
+		if d := cmp.Diff(map[int64]string{1: "delivered 250", 2: "delivered 250"}, byID(got)); d != "" {
+			t.Error(d)
+		}
+	})
+	t.Run("implicit TLS is verified", func(t *testing.T) {
+		_, err := route(t, Config{Route: "smtps://" + addr}).Open(context.Background(), "smarthost")
+		var open *OpenError
+		if !errors.As(err, &open) || open.Enhanced != "4.7.5" || open.Status != Deferred {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// The end of the context ends a transaction at once: before the dot nothing
+// has happened, after it nobody knows.
+func TestContextEnds(t *testing.T) {
+	for _, c := range []struct{ step, want string }{{"MAIL", "deferred 451 lost"}, {"dot", "deferred 451 lost dup"}} {
+		ctx, cancel := context.WithCancel(context.Background())
+		conn := open(t, Config{Route: "smtp://" + newScript(t, upTo(c.step, func(s *script) { cancel(); s.hang() }))})
+		got := conn.Deliver(ctx, message("a\r\n", "b@far.example", "c@far.example"), yes)
+		if d := cmp.Diff(map[int64]string{1: c.want, 2: c.want}, byID(got)); d != "" {
+			t.Error(d)
+		}
+		_, err := route(t, Config{Route: "smtp://127.0.0.1:1"}).Open(ctx, "smarthost")
+		if !errors.Is(err, context.Canceled) || len(Results(message("a\r\n", "b@far.example"), err)) != 0 {
+			t.Errorf("open after the end: %v", err)
+		}
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	for _, r := range []string{"", "mxx", "smtp://", "smtp://user:pw@host", "smtp://h/path", "http://h", "maildir:", "h:25"} {
+		if _, err := New(Config{Route: r}); err == nil {
+			t.Errorf("%q was taken", r)
+		}
+	}
+	for r, want := range map[string]string{"smtp://h": "h:25", "smtps://h": "h:465", "smtp://[::1]:26": "[::1]:26"} {
+		if got := route(t, Config{Route: r}).(*smarthost).addr; got != want {
+			t.Errorf("%q leads to %q, want %q", r, got, want)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"servicesmtp.net/companion/server/delivery"
+)
+
+// Every commit with Enqueue and Wake is looked at, however the slots come and
+// go: the slots linger for next to nothing, so that most messages meet one
+// that is about to give up. No timer would help: a lost wake-up hangs.
+func TestNoWakeUpIsLost(t *testing.T) {
+	for _, linger := range []time.Duration{time.Nanosecond, time.Millisecond, time.Hour} {
+		t.Run(linger.String(), func(t *testing.T) {
+			w := newWorld(t, Config{Route: newFake(), Linger: linger})
+			w.run()
+			for i := range 60 {
+				w.accept("x\r\n", fmt.Sprintf("r%d@far.example", i))
+				w.wait(`status = 'delivered'`, i+1)
+			}
+		})
+	}
+}
+
+// Many at once, from many sides, into one lane and into many: all of it goes
+// out, each recipient once, and no two connections ever hold the same one.
+func TestRacingAcceptance(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		single bool
+		each   int
+		lane   func(string) string
+	}{
+		{"smarthost", false, 125, nil},
+		{"mx", true, 40, func(r string) string { return r[strings.Index(r, "@")+1:] }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			f.lane, f.plan.Single = c.lane, c.single
+			w := newWorld(t, Config{Route: f, Linger: time.Millisecond, Workers: 8})
+			w.run()
+			const senders = 8
+			each := c.each
+			var all sync.WaitGroup
+			for s := range senders {
+				all.Go(func() {
+					for i := range each {
+						w.accept("x\r\n", fmt.Sprintf("a%d-%d@d%d.example", s, i, i%5), fmt.Sprintf("b%d-%d@d%d.example", s, i, i%7))
+					}
+				})
+			}
+			all.Wait()
+			w.wait(`status = 'delivered'`, 2*senders*each)
+			w.end()
+			if len(f.twice) > 0 {
+				t.Errorf("%d recipients were in two hands at once", len(f.twice))
+			}
+			for id, n := range f.got {
+				if n != 1 {
+					t.Errorf("recipient %d was delivered %d times", id, n)
+				}
+			}
+			if len(f.got) != 2*senders*each {
+				t.Errorf("%d recipients delivered, want %d", len(f.got), 2*senders*each)
+			}
+			if n := w.count(`attempts <> 1 OR maybe_dup <> 0`); n != 0 {
+				t.Errorf("%d recipients with more than one attempt", n)
+			}
+			if len(w.q.lanes.byName) != 0 || w.q.lanes.running != 0 {
+				t.Errorf("%d lanes and %d slots left behind", len(w.q.lanes.byName), w.q.lanes.running)
+			}
+		})
+	}
+}
+
+// A message that comes while another is with a slow server goes out beside it.
+func TestSlowMessageDoesNotHoldTheNext(t *testing.T) {
+	f := newFake()
+	slow := make(chan struct{})
+	f.deliver = func(m delivery.Message, mark func([]int64) error) []delivery.Result {
+		if strings.HasPrefix(m.Recipients[0].Address, "slow") {
+			<-slow
+		}
+		return accepts(m, mark)
+	}
+	w := newWorld(t, Config{Route: f, Linger: time.Hour})
+	w.run()
+	w.accept("x\r\n", "first@far.example")
+	w.wait(`status = 'delivered'`, 1) // its slot lingers now
+	w.accept("x\r\n", "slow@far.example")
+	w.accept("x\r\n", "second@far.example")
+	w.accept("x\r\n", "third@far.example")
+	w.wait(`status = 'delivered'`, 3)
+	close(slow)
+	w.wait(`status = 'delivered'`, 4)
+}
+
+// A lane with more lanes than workers gets its turn, and a long one ends its
+// turn when its budget is over.
+func TestLanesTakeTurns(t *testing.T) {
+	f := newFake()
+	f.plan.Slots = 1
+	f.lane = func(r string) string { return r[strings.Index(r, "@")+1:] }
+	w := newWorld(t, Config{Route: f, Workers: 2, Budget: time.Millisecond, Linger: time.Millisecond, poll: 20 * time.Millisecond})
+	w.run()
+	for i := range 200 {
+		w.accept("x\r\n", fmt.Sprintf("r%d@d%d.example", i, i%40))
+	}
+	w.wait(`status = 'delivered'`, 200)
+}
+
+// A transaction that is rolled back leaves no job and no wrong belief.
+func TestRolledBackAcceptance(t *testing.T) {
+	w := newWorld(t, Config{Route: newFake(), Linger: time.Hour})
+	w.run()
+	for i := range 20 {
+		tx, err := w.store.Writer().Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.q.Enqueue(context.Background(), tx, []string{"smarthost"}); err != nil {
+			t.Fatal(err)
+		}
+		tx.Rollback()
+		w.accept("x\r\n", fmt.Sprintf("r%d@far.example", i))
+		w.wait(`status = 'delivered'`, i+1)
+	}
+}
+
+// Jobs can be lost without losing mail: Rebuild makes them from the table.
+func TestRebuild(t *testing.T) {
+	w := newWorld(t, Config{Route: newFake()})
+	none := func(*sql.Tx, []string) error { return nil }
+	w.run()
+	w.accept("x\r\n", "first@far.example") // Run is past its own rebuild when this is out
+	w.wait(`status = 'delivered'`, 1)
+	for i := range 10 {
+		w.insert("x\r\n", func(string) string { return fmt.Sprintf("lane%d", i%3) }, none, fmt.Sprintf("r%d@far.example", i))
+	}
+	n, err := w.q.Rebuild(context.Background())
+	if err != nil || n != 3 {
+		t.Errorf("%d lanes, %v, want 3", n, err)
+	}
+	w.wait(`status = 'delivered'`, 11)
+}
+
+// What was accepted while nothing ran goes out with the start, and jobs that a
+// crash left running do not block it.
+func TestStartAfterCrash(t *testing.T) {
+	f := newFake()
+	w := newWorld(t, Config{Route: f})
+	w.accept("x\r\n", recipients("r", 5)...)
+	dup := w.accept("x\r\n", "dup@far.example")
+	if _, err := w.store.Writer().Exec(`UPDATE deliveries SET status = 'in_data' WHERE message_id = $1`, dup); err != nil {
+		t.Fatal(err)
+	}
+	res, err := w.store.Writer().Exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = datetime('now', 'subsec'), attempted_by = jsonb_array($1)`, w.q.client.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := res.RowsAffected(); n == 0 {
+		t.Fatal("no job to be stuck")
+	}
+	w.renew(Config{Route: f, Settle: 200 * time.Millisecond})
+	w.run()
+	w.wait(`status = 'delivered'`, 6)
+	if got := w.rows(dup)["dup@far.example"]; got.dup != 1 || got.attempts != 2 {
+		t.Errorf("the recipient in data: %+v", got)
+	}
+	if n := w.count(`maybe_dup = 1`); n != 1 {
+		t.Errorf("%d recipients may be doubled, want 1", n)
+	}
+}
