@@ -12,15 +12,15 @@ import (
 // version is of the protocol; see docs/protocol.md, "Compatible versions".
 const version = "1.0.0"
 
-// page is what every list takes.
-type page struct {
+// Page is what every list takes; huma reads embedded fields of exported types only.
+type Page struct {
 	Cursor string `query:"cursor" maxLength:"200" doc:"From an earlier answer; empty: from the beginning"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"500" doc:"Most entries in one answer"`
 }
 
 // waiting is a list that can be waited for.
 type waiting struct {
-	page
+	Page
 	Wait int `query:"wait" minimum:"0" maximum:"60" default:"0" doc:"Seconds to wait for the first entry"`
 }
 
@@ -34,7 +34,7 @@ type (
 		To   string `query:"to" format:"date" doc:"Day after the last; default: the present period's"`
 	}
 	errorsIn struct {
-		page
+		Page
 		Accept string `header:"Accept" hidden:"true"`
 	}
 	ackIn struct {

@@ -80,7 +80,7 @@ type Batch struct {
 	State      string           `json:"state" enum:"accepted,closed,unknown"`
 	ID         string           `json:"id,omitempty" doc:"The id after 'queued as', when accepted"`
 	AcceptedAt *time.Time       `json:"accepted_at,omitempty"`
-	Recipients []BatchRecipient `json:"recipients,omitempty" doc:"Every recipient offered, when accepted"`
+	Recipients []BatchRecipient `json:"recipients,omitempty" nullable:"false" doc:"Every recipient offered, when accepted"`
 }
 
 // BatchRecipient is the stored decision about one recipient.

@@ -1,0 +1,40 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"servicesmtp.net/companion/server/login"
+	"servicesmtp.net/companion/server/store"
+)
+
+func (s *Server) createDevice(ctx context.Context, in *deviceIn) (*out[Device], error) {
+	account := from(ctx).account
+	token, now := login.NewToken(), time.Now()
+	d := store.Device{ID: store.NewID(now), AccountID: account.ID, Name: in.Body.Name, TokenHash: login.TokenHash(token), CreatedAt: now, SeenAt: now}
+	if err := s.Store.AddDevice(ctx, d); err != nil {
+		return nil, err
+	}
+	return &out[Device]{Body: Device{ID: d.ID, Name: d.Name, Account: account.Name, Token: token}}, nil
+}
+
+func (s *Server) account(ctx context.Context, _ *noInput) (*out[Account], error) {
+	a := from(ctx).account
+	return &out[Account]{Body: Account{Name: a.Name, Plan: a.Plan, Email: a.Email, Status: a.Status, Overage: a.Overage,
+		Zone: a.Zone, Created: a.CreatedAt}}, nil
+}
+
+func (s *Server) setOverage(ctx context.Context, in *policyIn) (*out[OveragePolicy], error) {
+	if err := s.Store.SetAccountOverage(ctx, from(ctx).account.ID, in.Body.Policy); err != nil {
+		return nil, err
+	}
+	return &out[OveragePolicy]{Body: in.Body}, nil
+}
+
+func (s *Server) policy(context.Context, *noInput) (*out[Policy], error) {
+	return &out[Policy]{Body: s.Policy}, nil
+}
+
+func (s *Server) endpoints(context.Context, *noInput) (*out[Endpoints], error) {
+	return &out[Endpoints]{Body: Endpoints{Endpoints: s.Endpoints()}}, nil
+}

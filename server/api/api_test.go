@@ -1,0 +1,478 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"servicesmtp.net/companion/server/accept"
+	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/login"
+	"servicesmtp.net/companion/server/store"
+)
+
+const job = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+// relay is an API on a real TLS port over a real store.
+type relay struct {
+	t      *testing.T
+	store  *store.Store
+	server *Server
+	http   *http.Client
+	url    string
+	log    *lockedBuffer
+	stop   func() error // ends Run and waits for it
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// certificate lends net/http's test certificate and a client that trusts it.
+func certificate(t *testing.T) (*tls.Config, *http.Client) {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.EnableHTTP2 = true // as relayclient and curl speak
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	client := srv.Client()
+	client.Timeout = 30 * time.Second
+	return &tls.Config{Certificates: srv.TLS.Certificates}, client
+}
+
+func start(t *testing.T, dir string) *relay {
+	t.Helper()
+	st, err := store.Open(context.Background(), store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf, client := certificate(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{t: t, store: st, http: client, url: "https://" + ln.Addr().String() + "/v1", log: &lockedBuffer{}}
+	r.server = New(Options{Store: st, Login: login.New(st), Plans: account.Default(), Keys: accept.New(accept.Options{Store: st, Catalogue: account.Default(), Log: slog.New(slog.DiscardHandler)}),
+		Endpoints: func() []Endpoint {
+			return []Endpoint{{Host: "localhost", Port: 587, TLS: "starttls", Roles: []string{"primary"}, Store: st.Name()}}
+		},
+		Policy: Policy{RcptMax: 50, MessageMax: 150_000_000, ValidSeconds: 300},
+		Log:    slog.New(slog.NewTextHandler(r.log, nil))})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.server.Run(ctx, ln, conf) }()
+	r.stop = sync.OnceValue(func() error {
+		cancel()
+		return errors.Join(<-ended, st.Close())
+	})
+	t.Cleanup(func() {
+		if err := r.stop(); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	return r
+}
+
+func (r *relay) addAccount(name string) store.Account {
+	r.t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret-"+name), bcrypt.MinCost)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	now := time.Now()
+	a := store.Account{ID: store.NewID(now), Name: name, Email: name + "@example.com", Plan: "standard", Zone: "UTC", Status: "active",
+		Overage: "surcharge", PasswordHash: string(hash), ActivatedAt: now, CreatedAt: now}
+	if err := r.store.AddAccount(context.Background(), a); err != nil {
+		r.t.Fatal(err)
+	}
+	return a
+}
+
+// do sends a request; sign puts the credentials on it.
+func (r *relay) do(method, path, body string, sign func(*http.Request)) (*http.Response, string) {
+	r.t.Helper()
+	req, err := http.NewRequest(method, r.url+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if sign != nil {
+		sign(req)
+	}
+	resp, err := r.http.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return resp, string(text)
+}
+
+func bearer(token string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+}
+
+func basic(user, password string) func(*http.Request) {
+	return func(r *http.Request) { r.SetBasicAuth(user, password) }
+}
+
+func (r *relay) token(name string) string {
+	r.t.Helper()
+	resp, text := r.do("POST", "/devices", `{"name":"pc"}`, basic(name, "secret-"+name))
+	if resp.StatusCode != http.StatusCreated {
+		r.t.Fatalf("device: %d %s", resp.StatusCode, text)
+	}
+	return decodeTo[Device](r.t, text).Token
+}
+
+func decodeTo[T any](t *testing.T, text string) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return v
+}
+
+// get asks with a token and wants 200.
+func get[T any](r *relay, token, path string) T {
+	r.t.Helper()
+	resp, text := r.do("GET", path, "", bearer(token))
+	if resp.StatusCode != http.StatusOK {
+		r.t.Fatalf("%s: %d %s", path, resp.StatusCode, text)
+	}
+	return decodeTo[T](r.t, text)
+}
+
+// wantProblem checks an error answer: status, form and that it names nothing
+// of the inside.
+func (r *relay) wantProblem(resp *http.Response, text string, status int) {
+	r.t.Helper()
+	if resp.StatusCode != status || resp.Header.Get("Content-Type") != "application/problem+json" {
+		r.t.Errorf("got %d %s %s, want problem %d", resp.StatusCode, resp.Header.Get("Content-Type"), text, status)
+	}
+	for _, inside := range []string{"sql", "SELECT", "store", ".go", "/tmp"} {
+		if strings.Contains(text, inside) && !strings.Contains(text, "relay's store") {
+			r.t.Errorf("the answer tells %q: %s", inside, text)
+		}
+	}
+}
+
+// addEvents writes events as delivery does.
+func (r *relay) addEvents(a store.Account, status string, recipients ...string) {
+	r.t.Helper()
+	err := r.store.Tx(context.Background(), func(tx *sql.Tx) error {
+		for _, to := range recipients {
+			if _, err := tx.Exec(`INSERT INTO events (account_id, message_id, envid, recipient, status, code, enhanced, reply, at)
+				VALUES ($1, 'M1', $2, $3, $4, 550, '5.1.1', 'no such user', $5)`, a.ID, "sb1."+job+".1", to, status, store.Micros(time.Now())); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestLoginAndToken(t *testing.T) {
+	r := start(t, t.TempDir())
+	alice := r.addAccount("alice")
+	for name, sign := range map[string]func(*http.Request){
+		"none": nil, "wrong password": basic("alice", "no"), "unknown name": basic("bob", "secret-alice"), "a token": bearer("sbt_x"),
+	} {
+		resp, text := r.do("POST", "/devices", `{"name":"pc"}`, sign)
+		r.wantProblem(resp, text, http.StatusUnauthorized)
+		if !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "Basic") {
+			t.Errorf("%s: challenge %q", name, resp.Header.Get("WWW-Authenticate"))
+		}
+	}
+	token := r.token("alice")
+	if a := get[Account](r, token, "/account"); a.Name != "alice" || a.Plan != "standard" || a.Status != "active" {
+		t.Errorf("account %+v", a)
+	}
+	for name, sign := range map[string]func(*http.Request){
+		"none": nil, "other token": bearer(token + "x"), "the password": basic("alice", "secret-alice"), "empty": bearer(""),
+	} {
+		resp, text := r.do("GET", "/account", "", sign)
+		r.wantProblem(resp, text, http.StatusUnauthorized)
+		if !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("%s: challenge %q", name, resp.Header.Get("WWW-Authenticate"))
+		}
+	}
+	if err := r.store.SetAccountPassword(t.Context(), alice.ID, alice.PasswordHash, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	resp, text := r.do("GET", "/account", "", bearer(token))
+	r.wantProblem(resp, text, http.StatusUnauthorized)
+}
+
+func TestTokenIsStoredAsAHashAndNothingIsLogged(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir)
+	alice := r.addAccount("alice")
+	token := r.token("alice")
+	r.addEvents(alice, "failed", "victim@example.org")
+	get[Errors](r, token, "/errors")
+	r.do("POST", "/devices", `{"name":"pc"}`, basic("alice", "wrong-secret"))
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := os.ReadFile(dir + "/relay.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(db, []byte(token)) || !bytes.Contains(db, []byte(login.TokenHash(token))) {
+		t.Error("the token stands in the database, or its hash does not")
+	}
+	log := r.log.String()
+	for _, secret := range []string{token, "secret", "victim", "alice", "127.0.0.1"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log tells %q:\n%s", secret, log)
+		}
+	}
+	if !strings.Contains(log, "/v1/errors") || !strings.Contains(log, "status=401") {
+		t.Errorf("calls are not logged:\n%s", log)
+	}
+}
+
+func TestManyWrongLoginsAreToldToWait(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.addAccount("alice")
+	for range 40 {
+		resp, text := r.do("POST", "/devices", `{"name":"pc"}`, basic("alice", "wrong"))
+		if resp.StatusCode == http.StatusTooManyRequests {
+			r.wantProblem(resp, text, http.StatusTooManyRequests)
+			if resp.Header.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+			return
+		}
+	}
+	t.Error("40 wrong logins in a row were tried")
+}
+
+func TestOneTokenCannotAskTooOften(t *testing.T) {
+	l := newLimits()
+	now := time.Now()
+	for i := range callsBurst {
+		if w := l.wait("d1", now); w != 0 {
+			t.Fatalf("call %d waits %v", i, w)
+		}
+	}
+	w := l.wait("d1", now)
+	if w <= 0 || w > time.Second {
+		t.Errorf("waits %v", w)
+	}
+	if w := l.wait("d2", now); w != 0 {
+		t.Errorf("another token waits %v", w)
+	}
+	if w := l.wait("d1", now.Add(w)); w != 0 {
+		t.Errorf("after the wait it waits %v", w)
+	}
+	r := start(t, t.TempDir())
+	r.addAccount("alice")
+	token := r.token("alice")
+	for range callsBurst * 3 {
+		resp, text := r.do("GET", "/policy", "", bearer(token))
+		if resp.StatusCode == http.StatusTooManyRequests {
+			r.wantProblem(resp, text, http.StatusTooManyRequests)
+			return
+		}
+	}
+	t.Error("never refused")
+}
+
+func TestAccountsDoNotSeeEachOther(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.addAccount("alice")
+	bob := r.addAccount("bob")
+	r.addEvents(bob, "failed", "of-bob@example.org")
+	var notice int64
+	err := r.store.Tx(t.Context(), func(tx *sql.Tx) (err error) {
+		notice, err = r.store.AddNotice(t.Context(), tx, store.Notice{AccountID: bob.ID, Kind: "quota", Severity: "info", Subject: "s", Body: "b", CreatedAt: time.Now()})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.store.CloseKeys(t.Context(), bob.ID, []string{"sb1." + job + ".1"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	token := r.token("alice")
+	if e := get[Events](r, token, "/events"); len(e.Events) != 0 {
+		t.Errorf("events %v", e)
+	}
+	if e := get[Errors](r, token, "/errors"); len(e.Errors) != 0 {
+		t.Errorf("errors %v", e)
+	}
+	if n := get[Notices](r, token, "/notices"); len(n.Notices) != 0 {
+		t.Errorf("notices %v", n)
+	}
+	resp, text := r.do("POST", fmt.Sprintf("/notices/%d/ack", notice), "", bearer(token))
+	r.wantProblem(resp, text, http.StatusNotFound)
+	_, text = r.do("POST", "/batches/check", `{"envids":["sb1.`+job+`.1"]}`, bearer(token))
+	if b := decodeTo[Batches](t, text); b.Batches[0].State != "unknown" {
+		t.Errorf("batch %+v", b)
+	}
+}
+
+func TestQuotaAndUsage(t *testing.T) {
+	r := start(t, t.TempDir())
+	alice := r.addAccount("alice")
+	now := time.Now()
+	p, err := periodOf(account.Default(), alice, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := account.Day(time.UTC, now)
+	err = r.store.Tx(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.Exec(`INSERT INTO usage_periods (account_id, period_start, period_end, emails, bytes) VALUES ($1, $2, $3, 500, 600000000)`,
+			alice.ID, store.Micros(p.start), store.Micros(p.end))
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`INSERT INTO usage_days (account_id, day, emails, bytes) VALUES ($1, $2, 500, 600000000), ($1, '2020-02-29', 7, 70)`, alice.ID, today)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := r.token("alice")
+	q := get[Quota](r, token, "/quota")
+	if q.EmailsUsed != 500 || q.EmailsLimit != 50_000 || *q.EmailsLeft != 49_500 || q.BytesUsed != 600_000_000 || q.BytesLimit != 500_000_000 || *q.BytesLeft != 0 || !q.Reset.Equal(p.end) {
+		t.Errorf("quota %+v", q)
+	}
+	u := get[Usage](r, token, "/usage")
+	if u.Emails != 500 || u.Bytes != 600_000_000 || len(u.Days) != 1 || u.Days[0].Day != today || !u.From.Equal(p.start) || !u.To.Equal(p.end) {
+		t.Errorf("usage %+v", u)
+	}
+	if u := get[Usage](r, token, "/usage?from=2020-02-01&to=2020-03-01"); u.Emails != 7 || u.From.Format(time.RFC3339) != "2020-02-01T00:00:00Z" || u.To.Format(time.RFC3339) != "2020-03-01T00:00:00Z" {
+		t.Errorf("usage of February 2020 %+v", u)
+	}
+	if u := get[Usage](r, token, "/usage?from=2020-02-01&to=2020-02-29"); u.Emails != 0 {
+		t.Errorf("the last day is counted: %+v", u)
+	}
+	for _, bad := range []string{"?from=x", "?from=2020-13-01", "?from=2020-02-01&to=2020-02-01", "?from=2020-02-02&to=2020-02-01", "?from=2020-01-01&to=2022-01-01"} {
+		resp, text := r.do("GET", "/usage"+bad, "", bearer(token))
+		r.wantProblem(resp, text, http.StatusUnprocessableEntity)
+	}
+}
+
+func TestOveragePolicy(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.addAccount("alice")
+	token := r.token("alice")
+	if resp, text := r.do("PATCH", "/account/overage-policy", `{"policy":"block","of":"a later version"}`, bearer(token)); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", resp.StatusCode, text)
+	}
+	if a := get[Account](r, token, "/account"); a.Overage != "block" {
+		t.Errorf("account %+v", a)
+	}
+	resp, text := r.do("PATCH", "/account/overage-policy", `{"policy":"beg"}`, bearer(token))
+	r.wantProblem(resp, text, http.StatusUnprocessableEntity)
+}
+
+func TestPolicyAndEndpoints(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.addAccount("alice")
+	token := r.token("alice")
+	if p := get[Policy](r, token, "/policy"); p.RcptMax != 50 || p.ValidSeconds != 300 {
+		t.Errorf("policy %+v", p)
+	}
+	if e := get[Endpoints](r, token, "/endpoints"); len(e.Endpoints) != 1 || e.Endpoints[0].Store != r.store.Name() {
+		t.Errorf("endpoints %+v", e)
+	}
+}
+
+func TestUnknownCallIsAProblem(t *testing.T) {
+	r := start(t, t.TempDir())
+	for _, path := range []string{"/nothing", "/devices/x", "/../accounts"} {
+		resp, text := r.do("GET", path, "", nil)
+		r.wantProblem(resp, text, http.StatusNotFound)
+	}
+}
+
+// TestOwnTroubleIsNotTold closes the store under a running API.
+func TestOwnTroubleIsNotTold(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.addAccount("alice")
+	token := r.token("alice")
+	if err := r.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	resp, text := r.do("GET", "/account", "", bearer(token))
+	r.wantProblem(resp, text, http.StatusInternalServerError)
+	resp, text = r.do("POST", "/devices", `{"name":"pc"}`, basic("alice", "secret-alice"))
+	r.wantProblem(resp, text, http.StatusInternalServerError)
+	if !strings.Contains(r.log.String(), "closed") {
+		t.Errorf("the cause is not in the log:\n%s", r.log.String())
+	}
+}
+
+// TestDocumentAndClientAreCurrent makes both anew and compares. On a
+// difference run: go generate ./server/api
+func TestDocumentAndClientAreCurrent(t *testing.T) {
+	doc, err := Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := os.ReadFile("../../relayclient/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(doc, stored) {
+		t.Error("relayclient/openapi.yaml is not what the server is: run go generate ./server/api")
+	}
+	cmd := exec.Command("go", "tool", "oapi-codegen", "-config", "oapi-codegen.yaml", "openapi.yaml")
+	cmd.Dir = "../../relayclient"
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	code, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, errs.String())
+	}
+	stored, err = os.ReadFile("../../relayclient/generated.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(code, stored) {
+		t.Error("relayclient/generated.go is not made from openapi.yaml: run go generate ./server/api")
+	}
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"servicesmtp.net/companion/internal/listen"
+	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/login"
+	"servicesmtp.net/companion/server/store"
+)
+
+const (
+	headerTimeout = 15 * time.Second
+	bodyTimeout   = 30 * time.Second
+	answerTimeout = 90 * time.Second // the longest wait and an answer over a slow line
+	idleTimeout   = 2 * time.Minute
+	stopTimeout   = 10 * time.Second
+	maxHeader     = 16 << 10
+	maxConns      = 4096
+)
+
+// Options say what the API serves.
+type Options struct {
+	Store     *store.Store
+	Login     *login.Verifier
+	Plans     account.Catalogue
+	Keys      Keys
+	Endpoints func() []Endpoint // as told to companions
+	Policy    Policy
+	Log       *slog.Logger
+}
+
+// Server is the API.
+type Server struct {
+	Options
+	cursors cursors
+	hub     *hub
+	limits  *limits
+	handler http.Handler
+}
+
+// New makes the API.
+func New(o Options) *Server {
+	s := &Server{Options: o, cursors: cursors{store: o.Store.Name()}, hub: newHub(), limits: newLimits()}
+	mux := http.NewServeMux()
+	a := humago.NewWithPrefix(mux, "/v1", describe())
+	a.UseMiddleware(s.authenticate(a))
+	s.register(a)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusNotFound, "There is no such call.")
+	})
+	s.handler = s.observe(mux)
+	return s
+}
+
+// Handler serves the API without TLS, for tests.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Wake tells calls that wait for events or notices of the account that there
+// are new ones, committed.
+func (s *Server) Wake(accountID string) { s.hub.wake(accountID) }
+
+// Run serves ln over TLS until ctx ends. Then waiting calls are answered at
+// once, running ones get some seconds, and everything is closed.
+func (s *Server) Run(ctx context.Context, ln net.Listener, conf *tls.Config) error {
+	srv := &http.Server{
+		Handler:           s.handler,
+		TLSConfig:         conf,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		// What net/http would log are handshakes that failed, with addresses.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	return serve(ctx, srv, func() error {
+		return srv.ServeTLS(lasting{listen.New(ln, listen.Limits{Conns: maxConns})}, "", "")
+	}, s.hub.stop)
+}
+
+// lasting leaves open connections to http.Server, which closes its listener
+// first when it stops.
+type lasting struct{ *listen.Listener }
+
+// Close implements net.Listener.
+func (l lasting) Close() error { return l.CloseListener() }
+
+// serve runs an HTTP server until ctx ends and stops it gently.
+func serve(ctx context.Context, srv *http.Server, run func() error, stopping func()) error {
+	served := make(chan error, 1)
+	go func() { served <- run() }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	if stopping != nil {
+		stopping()
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	err := srv.Shutdown(limit)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = srv.Close()
+	}
+	<-served // http.ErrServerClosed
+	return err
+}
