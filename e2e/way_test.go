@@ -142,7 +142,7 @@ func mailPrograms(w *world, host, port, user, password string) []handIn {
 	}
 	text := string(file)
 	swaks := []string{"swaks", "--silent", "2", "--server", host, "--port", port, "--from", "me@example.com", "--to", "swaks@dst.invalid", "--data", "@" + w.path("message.eml")}
-	msmtp := []string{"msmtp", "--file=/dev/null", "--host=" + host, "--port=" + port, "--from=me@example.com", "--tls=off"}
+	msmtp := []string{"msmtp", "--file=/dev/null", "--host=" + host, "--port=" + port, "--from=me@example.com", "--tls=off", "--set-date-header=off", "--set-msgid-header=off"}
 	curl := []string{"curl", "--silent", "--show-error", "smtp://" + host + ":" + port, "--mail-from", "me@example.com", "--mail-rcpt", "curl@dst.invalid", "--upload-file", w.path("message.eml")}
 	python := []string{"python3", "-c", smtplibScript, host, port, user, password, "smtplib@dst.invalid", w.path("message.eml")}
 	list := []handIn{
