@@ -108,6 +108,7 @@ func (e *Engine) Retry(ctx context.Context, job mail.JobID) error {
 		}
 	}
 	for _, a := range all {
+		a.relay.loginWorks()
 		a.sender.retryNow()
 	}
 	e.pub.publish(ctx)

@@ -180,7 +180,10 @@ func (e *Engine) addAccount(ctx context.Context, s settings.Account) error {
 	a.relay = &relay{account: s, secrets: e.cfg.Secrets, agent: "ServiceSMTP-Companion/" + e.cfg.Version}
 	a.sender = e.newSender(a, pace.Restore(e.limits(nil), leaves(attempts), now))
 	a.follower = e.newFollower(a)
-	a.sender.handed = a.follower.Soon
+	a.sender.handed = func() {
+		a.follower.Soon()
+		a.relay.loginWorks()
+	}
 	e.learn(ctx, a) // what was known before the restart
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -17,6 +18,10 @@ import (
 	"servicesmtp.net/companion/relayclient"
 )
 
+// errRefused says that the relay refused the account's password before. It is
+// not tried again: that would look like guessing, and shut out the right one.
+var errRefused = errors.New("the relay refused this password")
+
 // errNoAPI says that the account's settings name no API.
 var errNoAPI = errors.New("the account has no API address")
 
@@ -29,6 +34,8 @@ type relay struct {
 	agent   string
 	asked   atomic.Bool            // for the store's name
 	store   atomic.Pointer[string] // behind the endpoints; nil while it is not known
+
+	bad atomic.Pointer[[sha256.Size]byte] // sum of the password that was refused; nil: none
 
 	mu     sync.Mutex // guards what follows
 	client *relayclient.Client
@@ -136,6 +143,10 @@ func (r *relay) register(ctx context.Context, roots string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	sum := sha256.Sum256([]byte(password))
+	if bad := r.bad.Load(); bad != nil && *bad == sum {
+		return "", errRefused
+	}
 	c, err := r.dial(roots, "")
 	if err != nil {
 		return "", err
@@ -145,6 +156,9 @@ func (r *relay) register(ctx context.Context, roots string) (string, error) {
 		host = "companion"
 	}
 	d, err := c.CreateDevice(ctx, r.account.User, password, host)
+	if errors.Is(err, relayclient.ErrUnauthorized) {
+		r.bad.Store(&sum)
+	}
 	if err != nil {
 		return "", fmt.Errorf("register at relay: %w", err)
 	}
@@ -153,6 +167,10 @@ func (r *relay) register(ctx context.Context, roots string) (string, error) {
 	}
 	return d.Token, nil
 }
+
+// loginWorks forgets that the password was refused: the relay has taken it
+// meanwhile, or a person wants it to be tried.
+func (r *relay) loginWorks() { r.bad.Store(nil) }
 
 func (r *relay) dial(roots, token string) (*relayclient.Client, error) {
 	pool, err := rootPool(roots)

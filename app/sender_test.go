@@ -33,7 +33,15 @@ type senderTest struct {
 
 func newSenderTest(t *testing.T, o apptest.Options, l pace.Limits) *senderTest {
 	t.Helper()
-	b := &senderTest{t: t, relay: apptest.NewPipeRelay(t, o)}
+	b := prepareSenderTest(t, apptest.NewPipeRelay(t, o), l)
+	b.start()
+	return b
+}
+
+// prepareSenderTest makes one that does not run yet.
+func prepareSenderTest(t *testing.T, r *apptest.Relay, l pace.Limits) *senderTest {
+	t.Helper()
+	b := &senderTest{t: t, relay: r}
 	b.password.Store("right")
 	log := slog.New(slog.DiscardHandler)
 	var err error
@@ -57,7 +65,12 @@ func newSenderTest(t *testing.T, o apptest.Options, l pace.Limits) *senderTest {
 			Endpoints: []uplink.Endpoint{endpoint}, RootCAs: b.relay.CertPool(), User: "alice", Password: b.sender.secret, Dial: b.relay.Dial,
 		})
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	return b
+}
+
+// start runs the sender until end is called.
+func (b *senderTest) start() {
+	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); b.sender.run(ctx) }()
 	b.end = func() {
@@ -65,10 +78,9 @@ func newSenderTest(t *testing.T, o apptest.Options, l pace.Limits) *senderTest {
 		<-done
 		b.relay.Close()
 		if err := b.spool.Close(); err != nil {
-			t.Error(err)
+			b.t.Error(err)
 		}
 	}
-	return b
 }
 
 // accept stores a message to n recipients, as the listener would.
