@@ -21,6 +21,7 @@ const (
 	retryQuota   = 15 * time.Minute
 	retryBlocked = 5 * time.Minute
 	retryStorage = 2 * time.Second
+	busyWait     = 5 * time.Second
 )
 
 // held is why an account waits, and when it tries again.
@@ -83,6 +84,8 @@ func (h held) next(now time.Time) time.Time {
 		if !h.hold.Until.IsZero() {
 			return h.hold.Until
 		}
+	case mail.HoldBusy: // it answers, and said "later": that is seconds at least
+		return now.Add(max(pace.Reconnect(h.failures-1, rand.Uint64()), busyWait))
 	}
 	return now.Add(pace.Reconnect(h.failures-1, rand.Uint64()))
 }

@@ -148,3 +148,30 @@ func BenchmarkAccept(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRecipients is one RCPT among many, pipelined.
+func BenchmarkRecipients(b *testing.B) {
+	cfg := testConfig(discarding{})
+	cfg.MaxRecipients = 0
+	nc := dial(b, start(b, cfg))
+	r := bufio.NewReader(nc)
+	go func() {
+		w := bufio.NewWriter(nc)
+		w.WriteString("EHLO client\r\nMAIL FROM:<a@example.com>\r\n")
+		for i := range b.N {
+			fmt.Fprintf(w, "RCPT TO:<user%d@example.com>\r\n", i)
+		}
+		w.WriteString("QUIT\r\n")
+		w.Flush()
+	}()
+	b.ReportAllocs()
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			b.Fatal(err)
+		}
+		if strings.HasPrefix(line, "221") {
+			return
+		}
+	}
+}

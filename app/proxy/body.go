@@ -34,6 +34,7 @@ type dotReader struct {
 	c      *conn
 	start  bool // at the start of a line
 	lastCR bool // the last octet was CR
+	done   bool // the end was read, so err is io.EOF
 	err    error
 }
 
@@ -81,6 +82,7 @@ func (d *dotReader) dot() error {
 		}
 		if c.buf[c.r+2] == '\n' {
 			c.r += 3
+			d.done = true
 			return io.EOF
 		}
 	}
@@ -101,8 +103,8 @@ func (d *dotReader) need(n int) error {
 // finish reads to the end of the data and gives go-smtp, whose own reader saw
 // nothing, an end of data to find.
 func (d *dotReader) finish() {
-	_, _ = io.Copy(io.Discard, d) // an error stays in d.err
-	if d.err == io.EOF {
+	_, _ = io.Copy(io.Discard, d) // an error means that there is no end to find
+	if d.done {
 		d.c.feed = []byte(".\r\n")
 	}
 }
@@ -118,7 +120,7 @@ type chunkReader struct {
 func (k chunkReader) Read(p []byte) (int, error) {
 	n, err := k.r.Read(p)
 	switch {
-	case err == io.EOF && !k.c.hasEnded():
+	case errors.Is(err, io.EOF) && !k.c.hasEnded():
 		return n, io.EOF
 	case err != nil:
 		return n, fmt.Errorf("%w: %w", errLost, err)

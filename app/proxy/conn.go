@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -47,12 +46,13 @@ type conn struct {
 	lineBegun bool   // the last thing handed out did not end a line
 	greeted   bool   // HELO or EHLO was seen
 	extended  bool   // it was EHLO
+	empty     bool   // a BDAT without octets was seen since the last reset
 
 	gone chan struct{} // closed by Close
 
 	mu       sync.Mutex // guards what follows
 	phase    phase
-	messages int    // being taken now: 0 or 1, or more while an aborted BDAT winds down
+	messages int    // being taken now: 0 or 1, or more while a broken off BDAT winds down
 	stopping bool   // say 421 at the next chance
 	hangUp   bool   // end after the reply in hand
 	farewell string // said before that
@@ -101,6 +101,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if i := bytes.IndexByte(line, '\n'); i >= 0 {
 		line = line[:i+1]
 	}
+	if !c.lineBegun && len(line) > 6 && bytes.EqualFold(line[:6], []byte("BDAT 0")) {
+		c.empty = true
+	}
 	n := copy(p, line)
 	c.r += n
 	c.lineBegun = n > 0 && line[n-1] != '\n'
@@ -123,7 +126,7 @@ func (c *conn) firstWord() error {
 	for _, v := range httpVerbs {
 		if strings.HasPrefix(word, v) {
 			c.s.log.Warn("a web browser was turned away")
-			c.end(errHTTP)
+			c.end(io.EOF)
 			c.Conn.Close()
 			return io.EOF
 		}
@@ -131,8 +134,6 @@ func (c *conn) firstWord() error {
 	c.extended = strings.HasPrefix(word, "EHLO")
 	return nil
 }
-
-var errHTTP = errors.New("HTTP on an SMTP port")
 
 // fill reads once more from the network, behind what is in buf. Before it
 // waits, the replies go out.
@@ -148,6 +149,7 @@ func (c *conn) fill() error {
 		c.mu.Unlock()
 		return c.readErr
 	}
+	// The buffer is never full here: callers want a few octets more at most.
 	if c.r > 0 {
 		c.w = copy(c.buf, c.buf[c.r:c.w])
 		c.r = 0
@@ -158,7 +160,7 @@ func (c *conn) fill() error {
 		return c.fill()
 	}
 	n, err := c.Conn.Read(c.buf[c.w:])
-	if c.leave() { // stop() has said goodbye meanwhile
+	if c.leave() { // stop has said goodbye meanwhile
 		err, n = io.EOF, 0
 	}
 	c.w += n

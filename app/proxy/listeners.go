@@ -77,7 +77,7 @@ type place struct {
 func (s *Server) setState(p *place, l Listener) {
 	s.mu.Lock()
 	before := p.state
-	if before.OK == l.OK && before.Address == l.Address && reasonOf(before.Err) == reasonOf(l.Err) {
+	if before.OK == l.OK && before.Address == l.Address && errors.Is(reasonOf(before.Err), reasonOf(l.Err)) {
 		s.mu.Unlock()
 		return
 	}
@@ -149,7 +149,7 @@ func (s *Server) listen(ctx context.Context, p *place) (net.Listener, error) {
 	}
 	be := explain(p.asked, err)
 	state.Err = be
-	if be.Reason == ErrInUse || be.Reason == ErrDenied {
+	if errors.Is(be, ErrInUse) || errors.Is(be, ErrDenied) {
 		s.mu.Lock()
 		state.Offered = p.state.Offered // stays what it was, as long as the reason does
 		s.mu.Unlock()

@@ -27,7 +27,7 @@ func occupy(t *testing.T) (port string, v4, v6 net.Listener) {
 			return port, v4, v6
 		}
 		v4.Close()
-		if explain("[::1]:"+port, err).Reason == ErrNoFamily {
+		if errors.Is(explain("[::1]:"+port, err), ErrNoFamily) {
 			t.Fatalf("these tests need IPv6 on the loopback: %v", err)
 		}
 	}
@@ -107,26 +107,25 @@ func TestBusyPort(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
-	sys := func(e error) error { return &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", e)} }
 	for _, test := range []struct {
 		name, address string
 		err           error
 		want          error
 	}{
-		{"in use", "127.0.0.1:2525", sys(errnoInUse), ErrInUse},
-		{"denied", "127.0.0.1:25", sys(errnoDenied), ErrDenied},
-		{"no IPv6 in the kernel", "[::1]:2525", sys(errnoFamily), ErrNoFamily},
-		{"IPv6 switched off", "[::1]:2525", sys(errnoNoAddress), ErrNoFamily},
-		{"IPv6 switched off, any", "[::]:2525", sys(errnoNoAddress), ErrNoFamily},
-		{"no such address", "192.0.2.1:2525", sys(errnoNoAddress), ErrNoAddress},
-		{"no such address, v6", "[2001:db8::1]:2525", sys(errnoNoAddress), ErrNoAddress},
-		{"something else", "127.0.0.1:2525", sys(syscall.EINVAL), ErrBind},
+		{"in use", "127.0.0.1:2525", errnoInUse, ErrInUse},
+		{"denied", "127.0.0.1:25", errnoDenied, ErrDenied},
+		{"no IPv6 in the kernel", "[::1]:2525", errnoFamily, ErrNoFamily},
+		{"IPv6 switched off", "[::1]:2525", errnoNoAddress, ErrNoFamily},
+		{"IPv6 switched off, any", "[::]:2525", errnoNoAddress, ErrNoFamily},
+		{"no such address", "192.0.2.1:2525", errnoNoAddress, ErrNoAddress},
+		{"no such address, v6", "[2001:db8::1]:2525", errnoNoAddress, ErrNoAddress},
+		{"something else", "127.0.0.1:2525", syscall.EINVAL, ErrBind},
 	} {
-		be := explain(test.address, test.err)
-		if be.Reason != test.want || !errors.Is(be, test.want) || be.Error() == "" {
+		be := explain(test.address, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", test.err)})
+		if !errors.Is(be.Reason, test.want) || !errors.Is(be, test.err) {
 			t.Errorf("%s: got %v, want %v", test.name, be, test.want)
 		}
-		if (be.Hint != "") != (test.want == ErrDenied) {
+		if (be.Hint != "") != errors.Is(test.want, ErrDenied) {
 			t.Errorf("%s: hint %q", test.name, be.Hint)
 		}
 	}
@@ -164,7 +163,7 @@ func TestStates(t *testing.T) {
 		if l[i].OK != (want == nil) || !errors.Is(l[i].Err, want) {
 			t.Errorf("%s: got %+v, want %v", l[i].Address, l[i], want)
 		}
-		if l[i].TLS != (i == 5) || (l[i].Offered != "") != (want == ErrDenied) {
+		if l[i].TLS != (i == 5) || (l[i].Offered != "") != errors.Is(want, ErrDenied) {
 			t.Errorf("%s: got %+v", l[i].Address, l[i])
 		}
 	}

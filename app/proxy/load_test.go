@@ -190,8 +190,8 @@ func TestLateChunksEndTheConnection(t *testing.T) {
 	ses := &session{srv: s, conn: c, ctx: t.Context(), tx: &transaction{}}
 	r, w := io.Pipe()
 	w.CloseWithError(smtp.ErrDataReset)
-	if err := ses.Data(r); err.(*smtp.SMTPError).EnhancedCode != (smtp.EnhancedCode{4, 4, 2}) {
-		t.Errorf("got %v", err)
+	if got := codeOf(t, ses.Data(r)); got != "451 4.4.2" {
+		t.Errorf("got %v", got)
 	}
 	if !c.leaving() || len(spool.messages()) != 0 {
 		t.Error("the connection goes on")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -15,8 +14,8 @@ import (
 	"servicesmtp.net/companion/internal/wire"
 )
 
-// buffers are for copying messages into the spool.
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+// copySize is the buffer between a message and the spool.
+const copySize = 32 << 10
 
 // Data implements smtp.Session, for DATA on the connection's goroutine and for
 // BDAT on one of its own. Its error is always a bare *smtp.SMTPError, for a
@@ -44,13 +43,14 @@ func (s *session) Data(r io.Reader) error {
 // connection stays usable.
 func (s *session) receive(r io.Reader, job mail.JobID, now time.Time) (mail.Envelope, error) {
 	if _, chunked := r.(*io.PipeReader); chunked {
-		s.setChunking(true)
+		s.setChunks(openChunks)
 		env, err := s.store(chunkReader{r: r, c: s.conn}, job, now)
 		// An error is told at LAST: only then does go-smtp wait for it.
 		if _, broken := io.Copy(io.Discard, r); broken != nil {
 			s.conn.hang(farewell(brokenOff))
+			return env, err
 		}
-		s.setChunking(false)
+		s.setChunks(wholeChunks)
 		return env, err
 	}
 	data := newDotReader(s.conn)
@@ -104,8 +104,8 @@ func (s *session) copy(out *sink, r io.Reader, env *mail.Envelope) error {
 	if _, err := io.WriteString(out, received(env, s.srv.cfg.Hostname, client, with, env.AcceptedAt)); err != nil {
 		return fmt.Errorf("write message: %w", err)
 	}
-	buf := buffers.Get().(*[32 << 10]byte)
-	defer buffers.Put(buf)
+	buf := s.srv.buffers.Get().(*[copySize]byte)
+	defer s.srv.buffers.Put(buf)
 	message := wire.NewCleanReader(&limiter{r: r, max: s.srv.cfg.MaxMessage})
 	if _, err := io.CopyBuffer(out, message, buf[:]); err != nil {
 		return fmt.Errorf("write message: %w", err)

@@ -346,7 +346,7 @@ func TestPanicInRouteAndVerify(t *testing.T) {
 	noLeaks(t)
 	var log transcript
 	t.Cleanup(func() { // after Run has ended
-		if text := log.String(); strings.Contains(text, "secret") || strings.Count(text, "panic in a session") != 2 {
+		if text := log.String(); strings.Contains(text, "secret") || strings.Count(text, `level=ERROR msg="panic in a session"`) != 2 {
 			t.Errorf("log:\n%s", text)
 		}
 	})

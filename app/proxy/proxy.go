@@ -107,6 +107,7 @@ type Server struct {
 	grace time.Duration
 	bind  func(ctx context.Context, address string) (net.Listener, error)
 
+	buffers  sync.Pool // of *[copySize]byte
 	started  atomic.Bool
 	ready    chan struct{}
 	stopping chan struct{} // closed when Run's context ended
@@ -132,7 +133,8 @@ func New(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg, log: cfg.Log, retry: defaultRetry, grace: defaultGrace, bind: bind,
 		ready: make(chan struct{}), stopping: make(chan struct{}),
-		conns: make(map[*conn]struct{}),
+		conns:   make(map[*conn]struct{}),
+		buffers: sync.Pool{New: func() any { return new([copySize]byte) }},
 	}
 	for _, a := range cfg.Addresses {
 		s.places = append(s.places, &place{asked: a, state: Listener{Address: a}})

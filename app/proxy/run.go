@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"sync"
 	"time"
@@ -145,38 +144,31 @@ func (s *Server) newSMTP(ctx context.Context) *smtp.Server {
 
 // acceptor turns accepted connections into conns.
 type acceptor struct {
-	net.Listener
+	*listen.Listener
 	s      *Server
-	limits *listen.Listener
 	secure bool
 }
 
-func (s *Server) acceptor(ln net.Listener, secure bool) net.Listener {
-	return &acceptor{Listener: ln, s: s, secure: secure, limits: listen.New(ln, listen.Limits{Idle: s.cfg.Idle, Conns: maxConns})}
+func (s *Server) acceptor(ln net.Listener, secure bool) acceptor {
+	return acceptor{Listener: listen.New(ln, listen.Limits{Idle: s.cfg.Idle, Conns: maxConns}), s: s, secure: secure}
 }
 
 // Accept implements net.Listener.
-func (a *acceptor) Accept() (net.Conn, error) {
-	nc, err := a.limits.Accept()
+func (a acceptor) Accept() (net.Conn, error) {
+	raw, err := a.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	upper := nc
+	upper := raw
 	if a.secure {
-		upper = tls.Server(nc, a.s.cfg.TLS) // the handshake is made on the connection's goroutine
+		upper = tls.Server(raw, a.s.cfg.TLS) // the handshake is made on the connection's goroutine
 	}
-	return a.s.newConn(upper, nc, a.secure), nil
+	return a.s.newConn(upper, raw, a.secure), nil
 }
 
-// Close implements net.Listener for go-smtp, which closes all listeners once
-// more at Shutdown.
-func (a *acceptor) Close() error {
-	err := a.Listener.Close()
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
+// Close implements net.Listener for go-smtp, which calls it once more at
+// Shutdown; connections stay.
+func (a acceptor) Close() error { return a.CloseListener() }
 
 // openConns lists the open connections.
 func (s *Server) openConns() []*conn {

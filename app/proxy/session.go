@@ -27,7 +27,7 @@ type session struct {
 	mu   sync.Mutex // guards what follows: BDAT runs Data on a goroutine of its own
 	auth string     // mechanism, "" before AUTH
 	tx   *transaction
-	bdat bool // data of BDAT is being read
+	bdat chunks
 }
 
 // transaction is what MAIL and RCPT said.
@@ -35,6 +35,15 @@ type transaction struct {
 	env      mail.Envelope
 	declared mail.ByteSize
 }
+
+// chunks is how far the data of BDAT is.
+type chunks int
+
+const (
+	noChunks chunks = iota
+	openChunks
+	wholeChunks
+)
 
 var _ smtp.AuthSession = (*session)(nil)
 
@@ -50,11 +59,13 @@ func (s *Server) newSession(ctx context.Context, c *smtp.Conn) (smtp.Session, er
 //
 // When it breaks off a BDAT, the connection must end: go-smtp's goroutine for
 // it may still hand its error to the next BDAT of the connection, and the mail
-// program would then send that message twice.
+// program would then send that message twice. After a chunk without octets that
+// goroutine may not even have come to Data.
 func (s *session) Reset() {
 	s.mu.Lock()
 	s.tx = nil
-	broken := s.bdat
+	broken := s.bdat == openChunks || s.conn.empty && s.bdat != wholeChunks
+	s.bdat, s.conn.empty = noChunks, false
 	s.mu.Unlock()
 	if broken {
 		s.conn.hang(farewell(brokenOff))
@@ -79,10 +90,10 @@ func (s *session) setTransaction(tx *transaction) {
 	s.tx = tx
 }
 
-func (s *session) setChunking(on bool) {
+func (s *session) setChunks(c chunks) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bdat = on
+	s.bdat = c
 }
 
 func (s *session) setAuth(mechanism string) {
@@ -97,7 +108,8 @@ func (s *session) mechanism() string {
 	return s.auth
 }
 
-// Mail implements smtp.Session. go-smtp has compared SIZE with the limit.
+// Mail implements smtp.Session. go-smtp has compared SIZE with the limit (one
+// of more than 32 bits it answers with 501 instead of 552).
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	switch {
 	case s.srv.cfg.RequireAuth && s.mechanism() == "":

@@ -146,13 +146,13 @@ func (f *Follower) followFacts(ctx context.Context) {
 }
 
 // validity is how long the answers just read count: the policy says how long
-// it is valid.
+// it is valid. Less than refreshSoonest is not obeyed.
 func (f *Follower) validity(ctx context.Context) time.Duration {
 	p, err := f.cache.Policy(ctx, f.Name)
 	if err != nil || p.Value.ValidSeconds <= 0 {
 		return refreshEvery
 	}
-	return min(max(time.Duration(p.Value.ValidSeconds)*time.Second, refreshSoonest), refreshEvery)
+	return min(time.Duration(p.Value.ValidSeconds)*time.Second, refreshEvery)
 }
 
 // note remembers how an attempt went. When one part of the reports can be read

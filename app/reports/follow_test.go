@@ -278,7 +278,7 @@ func TestNotHammered(t *testing.T) {
 		{"facts fail while events come", func(r *relay) {
 			r.fault = func(w http.ResponseWriter, req *http.Request) bool {
 				if req.URL.Path == "/v1/events" {
-					time.Sleep(time.Second)
+					time.Sleep(10 * time.Second)
 					r.add(time.Now(), job, 1)
 					return false
 				}
@@ -289,7 +289,7 @@ func TestNotHammered(t *testing.T) {
 		{"events come all the time", func(r *relay) {
 			r.fault = func(_ http.ResponseWriter, req *http.Request) bool {
 				if req.URL.Path == "/v1/events" {
-					time.Sleep(time.Second)
+					time.Sleep(10 * time.Second)
 					r.add(time.Now(), job, 1)
 				}
 				return false
@@ -399,6 +399,125 @@ func TestRefreshEndsTheBackOff(t *testing.T) {
 	})
 }
 
+// TestEventsRefreshTheFacts: what was delivered has changed the usage.
+func TestEventsRefreshTheFacts(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Cache, r *relay, a *access) {
+		stop := run(t, c.Follower(Account{Name: "office", Client: a.client}))
+		defer stop()
+		time.Sleep(time.Minute)
+		before := r.count("/v1/usage")
+		r.add(time.Now(), job, 1)
+		time.Sleep(time.Second)
+		if n := r.count("/v1/usage") - before; n != 1 {
+			t.Errorf("usage was read %d times after an event, want once", n)
+		}
+	})
+}
+
+// TestBackOffBeginsAnew after a success, however long the outage before was.
+func TestBackOffBeginsAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Cache, r *relay, a *access) {
+		broken := func(w http.ResponseWriter, req *http.Request) bool {
+			if req.URL.Path != "/v1/events" {
+				return false
+			}
+			problem(w, 500)
+			return true
+		}
+		r.set(func(r *relay) { r.fault = broken })
+		stop := run(t, c.Follower(Account{Name: "office", Client: a.client}))
+		defer stop()
+		time.Sleep(time.Hour)
+		r.set(func(r *relay) { r.fault = nil })
+		r.add(time.Now(), job, 1)
+		time.Sleep(3 * time.Minute)
+		r.add(time.Now(), job, 1) // the success before the next failure
+		time.Sleep(time.Second)
+		r.set(func(r *relay) { r.fault = broken })
+		time.Sleep(longPoll)
+		r.set(func(r *relay) { r.fault = nil })
+		r.add(time.Now(), job, 1)
+		time.Sleep(longPoll + 2*time.Second)
+		if got := len(stored(t, c)); got != 3 {
+			t.Errorf("%d events, want 3", got)
+		}
+	})
+}
+
+// TestGivingUpIsNoOutage: the caller ended the call, not the relay.
+func TestGivingUpIsNoOutage(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Cache, _ *relay, a *access) {
+		f := c.Follower(Account{Name: "office", Client: a.client})
+		if err := f.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := f.Refresh(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("refresh: %v, want %v", err, context.Canceled)
+		}
+		if h, ok := c.Health("office"); !ok || !h.OK {
+			t.Errorf("health %+v, %v", h, ok)
+		}
+	})
+}
+
+// TestPageStoredMeanwhile: another reader was faster, which is no failure.
+func TestPageStoredMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Cache, r *relay, a *access) {
+		r.add(time.Now(), job, 3)
+		var once atomic.Bool
+		r.fault = func(_ http.ResponseWriter, req *http.Request) bool {
+			if req.URL.Path == "/v1/events" && once.CompareAndSwap(false, true) {
+				if err := c.Follower(Account{Name: "office", Client: a.client}).drainEvents(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			return false
+		}
+		if err := c.Follower(Account{Name: "office", Client: a.client}).Refresh(t.Context()); err != nil {
+			t.Errorf("refresh: %v", err)
+		}
+		if d := cmp.Diff(wantAddresses(3), stored(t, c)); d != "" {
+			t.Errorf("events (-want +got):\n%s", d)
+		}
+	})
+}
+
+// TestTwoCallsOneNewToken: both learn that the token is not known.
+func TestTwoCallsOneNewToken(t *testing.T) {
+	r := newRelay()
+	f := openCache(t, t.TempDir()).Follower(Account{Name: "office", Client: inProcess(r).client})
+	defer f.cache.Close()
+	first, err1 := f.client(t.Context(), nil)
+	second, err2 := f.client(t.Context(), first)
+	third, err3 := f.client(t.Context(), first)
+	if err := errors.Join(err1, err2, err3); err != nil || second == first || third != second || r.made() != 2 {
+		t.Errorf("%v; renewed %v, renewed again %v, %d tokens; want one new client and 2 tokens", err, second != first, third != second, r.made())
+	}
+}
+
+// TestAddressPutRight: the settings of an account changed after a failure.
+func TestAddressPutRight(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Cache, _ *relay, a *access) {
+		var asked atomic.Int32
+		f := c.Follower(Account{Name: "office", Client: func(ctx context.Context, renew bool) (*relayclient.Client, error) {
+			if asked.Add(1) == 1 {
+				return relayclient.New(relayclient.Options{BaseURL: "https://wrong.example", HTTPClient: &http.Client{Transport: direct{
+					http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("nobody there") }),
+				}}})
+			}
+			return a.client(ctx, renew)
+		}})
+		if err := f.Refresh(t.Context()); err == nil {
+			t.Error("no failure at the wrong address")
+		}
+		if err := f.Refresh(t.Context()); err != nil {
+			t.Errorf("after it was put right: %v", err)
+		}
+	})
+}
+
 // TestOldAgeIsStale: nothing failed, but nothing was asked either.
 func TestOldAgeIsStale(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Cache, _ *relay, a *access) {
@@ -440,16 +559,16 @@ func TestOldEventsAreForgotten(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Cache, r *relay, a *access) {
 		const keep = 90 * 24 * time.Hour
 		r.add(time.Now().Add(-keep-time.Hour), job, 5)
-		r.add(time.Now().Add(-keep+time.Hour), job, 2500)
+		r.add(time.Now().Add(-keep+time.Hour), job, 1100)
 		r.add(time.Now(), job, 5)
 		stop := run(t, c.Follower(Account{Name: "office", Client: a.client, KeepHistory: keep}))
 		defer stop()
 		time.Sleep(time.Minute)
-		if got := len(stored(t, c)); got != 2505 {
+		if got := len(stored(t, c)); got != 1105 {
 			t.Errorf("%d events, want all but the 5 that are too old", got)
 		}
 		time.Sleep(25 * time.Hour)
-		if d := cmp.Diff(wantAddresses(2510)[2505:], stored(t, c)); d != "" {
+		if d := cmp.Diff(wantAddresses(1110)[1105:], stored(t, c)); d != "" {
 			t.Errorf("events (-want +got):\n%s", d)
 		}
 	})

@@ -146,6 +146,36 @@ func TestStaleFailures(t *testing.T) {
 	}
 }
 
+func TestHealth(t *testing.T) {
+	c := openCache(t, t.TempDir())
+	defer c.Close()
+	if h, ok := c.Health("office"); ok {
+		t.Errorf("health %+v of an account that nobody asked about", h)
+	}
+	broken := errors.New("broken")
+	for _, s := range []struct {
+		part string
+		err  error
+		ok   bool
+		at   int // minute
+		want int // minute of Since
+	}{
+		{partEvents, nil, true, 0, 0},
+		{partFacts, nil, true, 1, 0},
+		{partFacts, broken, false, 2, 2},
+		{partFacts, broken, false, 3, 2},
+		{partEvents, broken, false, 4, 2},
+		{partFacts, nil, false, 5, 4},
+		{partEvents, nil, true, 6, 6},
+	} {
+		c.note("office", s.part, s.err, day.Add(time.Duration(s.at)*time.Minute))
+		h, asked := c.Health("office")
+		if !asked || h.OK != s.ok || (h.Err == nil) != s.ok || h.Since != day.Add(time.Duration(s.want)*time.Minute) {
+			t.Errorf("minute %d: %+v, %v; want OK %v since minute %d", s.at, h, asked, s.ok, s.want)
+		}
+	}
+}
+
 func TestEventsOfABatch(t *testing.T) {
 	c := filled(t)
 	for number, want := range map[int][]relayclient.EventStatus{1: {"deferred", "delivered"}, 2: {"failed", "failed", "failed"}, 3: nil} {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,11 +26,8 @@ var start = time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
 func jobID(n int) mail.JobID { return mail.JobID(fmt.Sprintf("01K%023d", n)) }
 
 // inFifties splits as the engine does, in the simplest way.
-func inFifties(list []mail.Recipient) (out [][]mail.Recipient) {
-	for len(list) > 50 {
-		out, list = append(out, list[:50]), list[50:]
-	}
-	return append(out, list)
+func inFifties(list []mail.Recipient) [][]mail.Recipient {
+	return slices.Collect(slices.Chunk(list, 50))
 }
 
 // recipients are n different ones.
@@ -239,7 +237,7 @@ func checkRows(t tb, s *Spool) {
 			(SELECT 1 FROM batches b WHERE b.attempt = a.id AND b.state IN (2, 3))`},
 	} {
 		var n int
-		must(t, s.pool.QueryRow(c.query).Scan(&n))
+		must(t, s.row(t.Context(), c.query, nil, &n))
 		if n != 0 {
 			t.Fatalf("%s: %d rows", c.what, n)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"syscall"
 	"time"
 
 	"servicesmtp.net/companion/app/mail"
@@ -181,6 +180,7 @@ func replyError(r mail.Reply) error { return fmt.Errorf("answer to %s: %s", r.Co
 func lost(err error) *ConnectError {
 	var dns *net.DNSError
 	var ne net.Error
+	var op *net.OpError
 	detail := "The connection was lost."
 	switch {
 	case errors.As(err, &dns):
@@ -189,8 +189,8 @@ func lost(err error) *ConnectError {
 		detail = "Something answers that is not a mail server. This network may want a sign-in first."
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
 		detail = "There was no answer in time."
-	case errors.Is(err, syscall.ECONNREFUSED):
-		detail = "The port is closed or blocked."
+	case errors.As(err, &op) && op.Op == "dial":
+		detail = "The server cannot be reached: there is no network, or the port is closed or blocked."
 	}
 	return failure(mail.HoldUnreachable, detail, err)
 }

@@ -199,7 +199,7 @@ func TestReleaseLetsHeldMailGo(t *testing.T) {
 func TestCommandsAtOnce(t *testing.T) {
 	p := newPlace(t)
 	var wg sync.WaitGroup
-	results := make([]result, 6)
+	results := make([]result, 4)
 	for i, name := range lines("user%d", len(results)) {
 		wg.Go(func() {
 			results[i] = p.command("secret-of-user\n", "account", "add", name, "--plan", "entry", "--email", "a@b", "--password-stdin")

@@ -151,6 +151,12 @@ func (r *process) end(sig syscall.Signal) (code int, printed string) {
 	if err := r.cmd.Process.Signal(sig); err != nil {
 		r.t.Fatal(err)
 	}
+	return r.finish()
+}
+
+// finish waits for the end.
+func (r *process) finish() (code int, printed string) {
+	r.t.Helper()
 	timer := time.AfterFunc(time.Minute, func() { r.cmd.Process.Kill() })
 	defer timer.Stop()
 	printed = <-r.rest

@@ -161,7 +161,7 @@ func authenticate(v *login.Verifier) func(context.Context, submission.Login) (st
 	return func(ctx context.Context, l submission.Login) (string, error) {
 		acc, err := v.Verify(ctx, l.User, l.Password, l.Remote)
 		if errors.Is(err, login.ErrWrong) {
-			return "", err
+			return "", submission.ErrCredentials
 		}
 		return acc.ID, err
 	}

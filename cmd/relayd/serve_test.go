@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/smtp"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -173,6 +175,66 @@ func TestFromAccountToMaildir(t *testing.T) {
 	}
 	if code, _ := r.end(syscall.SIGINT); code != exitDone {
 		t.Errorf("SIGINT: code %d", code)
+	}
+}
+
+// TestMessageInHandAtStopGetsItsAnswer sends SIGTERM in the middle of a
+// message: it is accepted, and delivered by the next start at the latest.
+func TestMessageInHandAtStopGetsItsAnswer(t *testing.T) {
+	p := newPlace(t)
+	addAlice(p)
+	r := p.serve()
+	conn, err := tls.Dial("tcp", r.ready.SMTP[1], p.trust())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	text := textproto.NewConn(conn)
+	say := func(code int, format string, args ...any) {
+		t.Helper()
+		if format != "" {
+			if err := text.PrintfLine(format, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, _, err := text.ReadResponse(code); err != nil {
+			t.Fatalf("%s: %v", format, err)
+		}
+	}
+	say(220, "")
+	say(250, "EHLO localhost")
+	say(235, "AUTH PLAIN %s", base64.StdEncoding.EncodeToString([]byte("\x00alice\x00"+password)))
+	say(250, "MAIL FROM:<a@example.com>")
+	say(250, "RCPT TO:<b@example.org>")
+	say(354, "DATA")
+	if err := text.PrintfLine("Subject: in hand\r\n\r\nfirst half"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for { // until the relay is stopping
+		c, err := net.Dial("tcp", r.ready.SMTP[0])
+		if err != nil {
+			break
+		}
+		c.Close()
+		time.Sleep(time.Millisecond)
+	}
+	say(250, "second half\r\n.")
+	if code, _ := r.finish(); code != exitDone {
+		t.Errorf("code %d\n%s", code, r.log)
+	}
+	r = p.serve()
+	sign := token(p, r)
+	if _, e := call[api.Events](p, r, "GET", "/events?wait=60", "", sign); len(e.Events) != 1 || e.Events[0].Status != "delivered" {
+		t.Errorf("events %+v", e)
+	}
+	if code, _ := r.end(syscall.SIGTERM); code != exitDone {
+		t.Errorf("code %d\n%s", code, r.log)
 	}
 }
 

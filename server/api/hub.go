@@ -12,6 +12,8 @@ const lookAgain = 5 * time.Second
 
 // hub wakes calls that wait for news of an account.
 type hub struct {
+	again time.Duration // lookAgain
+
 	mu   sync.Mutex // guards news
 	news map[string]chan struct{}
 
@@ -20,7 +22,7 @@ type hub struct {
 }
 
 func newHub() *hub {
-	return &hub{news: make(map[string]chan struct{}), stopped: make(chan struct{})}
+	return &hub{again: lookAgain, news: make(map[string]chan struct{}), stopped: make(chan struct{})}
 }
 
 // wake ends every wait for the account.
@@ -53,7 +55,7 @@ func (h *hub) listen(account string) <-chan struct{} {
 func (h *hub) poll(ctx context.Context, account string, wait time.Duration, read func() (found bool, err error)) error {
 	end := time.NewTimer(wait)
 	defer end.Stop()
-	again := time.NewTicker(lookAgain)
+	again := time.NewTicker(h.again)
 	defer again.Stop()
 	for {
 		news := h.listen(account)

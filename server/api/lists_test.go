@@ -96,14 +96,15 @@ func FuzzCursor(f *testing.F) {
 // TestWaitingCallWakesOnNews starts the call first and writes the event then.
 func TestWaitingCallWakesOnNews(t *testing.T) {
 	r := start(t, t.TempDir())
+	r.server.hub.again = time.Hour // only a wake-up can end the wait with news
 	alice := r.addAccount("alice")
 	token := r.token("alice")
 	for _, c := range []struct {
 		name, path string
 		write      func()
 	}{
-		{"event", "/events?wait=60", func() { r.addEvents(alice, "delivered", "a@x") }},
-		{"notice", "/notices?wait=60", func() {
+		{"event", "/events?wait=10", func() { r.addEvents(alice, "delivered", "a@x") }},
+		{"notice", "/notices?wait=10", func() {
 			err := r.store.Tx(t.Context(), func(tx *sql.Tx) error {
 				_, err := r.store.AddNotice(t.Context(), tx, store.Notice{AccountID: alice.ID, Kind: "quota", Severity: "info", Subject: "s", Body: "b", CreatedAt: time.Now()})
 				return err
@@ -118,14 +119,8 @@ func TestWaitingCallWakesOnNews(t *testing.T) {
 			waitFor(t, func() bool { return r.server.hub.waits(alice.ID) })
 			c.write()
 			r.server.Wake(alice.ID)
-			// The fallback would answer too, but later than this.
-			select {
-			case got := <-answered:
-				if got.err != nil || got.status != http.StatusOK || !strings.Contains(got.text, "at") {
-					t.Error(got)
-				}
-			case <-time.After(lookAgain / 2):
-				t.Error("the call was not woken")
+			if got := <-answered; got.err != nil || got.status != http.StatusOK || !strings.Contains(got.text, `"at"`) {
+				t.Error(got)
 			}
 		})
 	}
@@ -184,12 +179,9 @@ func TestStopEndsWaitingCallsAtOnce(t *testing.T) {
 	token := r.token("alice")
 	answered := r.ask("/events?wait=60", token)
 	waitFor(t, func() bool { return r.server.hub.waits(alice.ID) })
-	began := time.Now()
+	// A call that is not told would be cut after stopTimeout.
 	if err := r.stop(); err != nil {
 		t.Error(err)
-	}
-	if took := time.Since(began); took > stopTimeout/2 {
-		t.Errorf("stopping took %v", took)
 	}
 	if got := <-answered; got.err != nil || got.status != http.StatusOK || !strings.Contains(got.text, "cursor") {
 		t.Errorf("answer %+v", got)
@@ -208,7 +200,7 @@ func TestPoll(t *testing.T) {
 		err   error
 	}{
 		{"no wait", 0, nil, false, 0, 1, nil},
-		{"over", 5 * time.Second, nil, false, 5 * time.Second, 1, nil},
+		{"over", 4 * time.Second, nil, false, 4 * time.Second, 1, nil},
 		{"woken", time.Minute, func(h *hub, _, write func()) { time.Sleep(3 * time.Second); write(); h.wake("a") }, true, 3 * time.Second, 2, nil},
 		{"woken for nothing", time.Minute, func(h *hub, _, write func()) {
 			time.Sleep(time.Second)
@@ -217,7 +209,7 @@ func TestPoll(t *testing.T) {
 			write()
 			h.wake("a")
 		}, true, 2 * time.Second, 3, nil},
-		{"another account", 5 * time.Second, func(h *hub, _, write func()) { time.Sleep(time.Second); write(); h.wake("b") }, false, 5 * time.Second, 1, nil},
+		{"another account", 4 * time.Second, func(h *hub, _, write func()) { time.Sleep(time.Second); write(); h.wake("b") }, false, 4 * time.Second, 1, nil},
 		{"written by another process", time.Minute, func(_ *hub, _, write func()) { time.Sleep(time.Second); write() }, true, lookAgain, 2, nil},
 		{"stopped", time.Minute, func(h *hub, _, _ func()) { time.Sleep(time.Second); h.stop() }, false, time.Second, 1, nil},
 		{"caller gone", time.Minute, func(_ *hub, cancel, _ func()) { time.Sleep(time.Second); cancel() }, false, time.Second, 1, context.Canceled},

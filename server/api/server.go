@@ -64,9 +64,6 @@ func New(o Options) *Server {
 	return s
 }
 
-// Handler serves the API without TLS, for tests.
-func (s *Server) Handler() http.Handler { return s.handler }
-
 // Wake tells calls that wait for events or notices of the account that there
 // are new ones, committed.
 func (s *Server) Wake(accountID string) { s.hub.wake(accountID) }

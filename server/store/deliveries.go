@@ -116,18 +116,23 @@ func (s *Store) NextDue(ctx context.Context, q DueQuery) (*Due, error) {
 
 // dueRecipients reads the due recipients of d, or only the one with id one.
 func (s *Store) dueRecipients(ctx context.Context, q DueQuery, d *Due, one int64) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, recipient, notify, orcpt, attempts, created_at FROM deliveries
-		WHERE message_id = $1 AND lane = $2 AND status = 'queued' AND next_at <= $3 AND ($4 = 0 OR id = $4) ORDER BY id LIMIT $5`,
-		d.MessageID, q.Lane, Micros(q.Now), one, maxDue)
+	// The other conditions are looked at here: named in the query, they would
+	// lead SQLite to walk through the whole lane.
+	rows, err := s.read.QueryContext(ctx, `SELECT id, recipient, notify, orcpt, attempts, created_at, lane, status, next_at FROM deliveries
+		WHERE message_id = $1 ORDER BY id`, d.MessageID)
 	if err != nil {
 		return fmt.Errorf("list due recipients: %w", err)
 	}
 	defer rows.Close()
-	for rows.Next() {
+	for rows.Next() && len(d.Recipients) < maxDue {
 		var r DueRecipient
-		var created int64
-		if err := rows.Scan(&r.ID, &r.Recipient, &r.Notify, &r.ORCPT, &r.Attempts, &created); err != nil {
+		var created, next int64
+		var lane, status string
+		if err := rows.Scan(&r.ID, &r.Recipient, &r.Notify, &r.ORCPT, &r.Attempts, &created, &lane, &status, &next); err != nil {
 			return fmt.Errorf("list due recipients: %w", err)
+		}
+		if lane != q.Lane || status != "queued" || next > Micros(q.Now) || (one != 0 && r.ID != one) {
+			continue
 		}
 		r.CreatedAt = Time(created)
 		d.Recipients = append(d.Recipients, r)
@@ -274,10 +279,14 @@ func (s *Store) Requeue(ctx context.Context, tx *sql.Tx, ids []int64, next time.
 	return nil
 }
 
+// inData repeats the condition of the index deliveries_open, without which
+// SQLite does not use it.
+const inData = `status IN ('queued', 'in_data') AND status = 'in_data'`
+
 // RecoverInData puts back, due at next, the recipients whose answer a crash
 // swallowed. They may have the message already. It tells how many there were.
 func (s *Store) RecoverInData(ctx context.Context, next time.Time) (int64, error) {
-	res, err := s.write.ExecContext(ctx, `UPDATE deliveries SET status = 'queued', maybe_dup = 1, attempts = attempts + 1, next_at = $1 WHERE status = 'in_data'`, Micros(next))
+	res, err := s.write.ExecContext(ctx, `UPDATE deliveries SET status = 'queued', maybe_dup = 1, attempts = attempts + 1, next_at = $1 WHERE `+inData, Micros(next))
 	if err != nil {
 		return 0, fmt.Errorf("recover recipients: %w", err)
 	}

@@ -8,8 +8,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// AuthMechanisms implements smtp.AuthSession. go-smtp offers AUTH after TLS
-// only.
+// AuthMechanisms implements smtp.AuthSession. A session exists after TLS only.
 func (s *session) AuthMechanisms() []string { return []string{sasl.Plain, sasl.Login} }
 
 // Auth implements smtp.AuthSession.
@@ -30,7 +29,7 @@ func (s *session) Auth(mechanism string) (sasl.Server, error) {
 
 // login lets the session in, or says why not as a reply.
 func (s *session) login(user, password string) error {
-	remote, _, err := net.SplitHostPort(s.net.RemoteAddr().String())
+	remote, _, err := net.SplitHostPort(s.conn.RemoteAddr().String())
 	if err != nil {
 		return errLoginLater
 	}

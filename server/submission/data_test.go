@@ -133,10 +133,21 @@ func TestChunks(t *testing.T) {
 	c.offer("", "x@a.example")
 	c.write("BDAT 10\r\n" + text[:10])
 	c.want("250 ")
-	c.cmd("RSET", "250 ") // given up
+	c.cmd("RSET", "421 4.3.0") // given up: that ends the connection, see conn
+	c.closed()
+	c = w.login("alice")
 	c.offer("", "x@a.example")
-	c.write("BDAT 16 LAST\r\nA: 1\r\n\r\nbare\nlf")
+	c.write("BDAT 0\r\nRSET\r\nMAIL FROM:<b@example.com>\r\nRCPT TO:<z@a.example>\r\nBDAT 2 LAST\r\n\r\n")
+	c.want("250 ")
+	c.want("421 4.3.0")
+	c.closed()
+	c = w.login("alice")
+	c.offer("", "x@a.example")
+	c.write("BDAT 15 LAST\r\nA: 1\r\n\r\nbare\nlf")
 	c.want("554 5.6.0")
+	c.want("421 4.3.0")
+	c.closed()
+	c = w.login("alice")
 	c.offer("", "x@a.example")
 	c.write(fmt.Sprintf("BDAT %d LAST\r\n%s", len(text), text))
 	c.want("250 2.0.0 queued as ")
@@ -161,9 +172,14 @@ func TestPipelining(t *testing.T) {
 		c.want("250 ")
 	}
 	c.want("354 ")
-	c.write(message("hello") + ".\r\nQUIT\r\n")
+	c.write(message("hello") + ".\r\nQUIT\r\nMAIL FROM:<b@example.com>\r\n")
 	c.want("250 2.0.0 queued as ")
 	c.want("221 ")
+	c.closed() // what stands behind QUIT is not executed
+	w.stop()
+	if strings.Contains(w.log.String(), "panic") {
+		t.Errorf("log %q", w.log)
+	}
 }
 
 // TestHalfAMessage: a connection that breaks before the dot, or in a chunk,

@@ -14,6 +14,7 @@ import (
 // Replies that depend on nothing.
 var (
 	errStopping   = reply(421, 4, 3, 2, "The service is stopping, try again in a moment")
+	errReconnect  = reply(421, 4, 3, 0, "Connect again to send the next message")
 	errNoLogin    = reply(530, 5, 7, 0, "Log in first: switch on authentication (SMTP AUTH) in your mail program") // RFC 4954 §6
 	errNoTLS      = reply(530, 5, 7, 0, "Switch on encryption first (STARTTLS)")                                   // RFC 3207 §4
 	errWrongLogin = reply(535, 5, 7, 8, "Name or password is wrong")                                               // RFC 4954 §6
@@ -25,6 +26,11 @@ var (
 
 func reply(code, class, subject, detail int, text string) *smtp.SMTPError {
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{class, subject, detail}, Message: text}
+}
+
+// line is a reply as it is written, without its CRLF.
+func line(r *smtp.SMTPError) string {
+	return fmt.Sprintf("%d %d.%d.%d %s", r.Code, r.EnhancedCode[0], r.EnhancedCode[1], r.EnhancedCode[2], r.Message)
 }
 
 // queued is the reply that takes responsibility. go-smtp sends an error's code

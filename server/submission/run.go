@@ -66,37 +66,49 @@ func (s *Server) stop(srv *smtp.Server, listeners []*listener, serving *sync.Wai
 	}
 	<-idle
 	goodbyes.Wait()
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
 	s.inHand.Wait()
 	return err
 }
 
-// sayGoodbye tells every session to end: at once, or after its transaction.
-// Connections that have not said EHLO have no session and are not waited for
-// longer than the grace.
+// take takes a message in hand, which ends with inHand.Done. It is false when
+// Run is over.
+func (s *Server) take() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over {
+		s.inHand.Add(1)
+	}
+	return !s.over
+}
+
+// sayGoodbye tells every connection to end: at once, or after its transaction.
 func (s *Server) sayGoodbye() *sync.WaitGroup {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopping = true
 	var goodbyes sync.WaitGroup
-	for se := range s.sessions {
-		goodbyes.Go(se.stop) // a client that reads nothing holds up its own goodbye only
+	for c := range s.conns {
+		goodbyes.Go(c.stop) // a client that reads nothing holds up its own goodbye only
 	}
 	return &goodbyes
 }
 
-// enter remembers a session, unless the server is stopping.
-func (s *Server) enter(se *session) bool {
+// enter remembers a connection, unless the server is stopping.
+func (s *Server) enter(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
 		return false
 	}
-	s.sessions[se] = struct{}{}
+	s.conns[c] = struct{}{}
 	return true
 }
 
-func (s *Server) leave(se *session) {
+func (s *Server) leave(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.sessions, se)
+	delete(s.conns, c)
 }

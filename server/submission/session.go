@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -20,15 +19,13 @@ import (
 // session is one connection after EHLO.
 type session struct {
 	srv    *Server
-	net    net.Conn        // for the goodbye; go-smtp's own Close must not be called from Reset
-	secure bool            // TLS is on
+	conn   *conn
 	ctx    context.Context // kept because smtp.Session has none; ends with the connection
 	cancel context.CancelFunc
 
-	mu       sync.Mutex // guards what follows: BDAT runs Data on another goroutine
-	account  string     // id, "" before AUTH
-	tx       *transaction
-	stopping bool
+	mu      sync.Mutex // guards what follows: BDAT runs Data on another goroutine
+	account string     // id, "" before AUTH
+	tx      *transaction
 }
 
 // transaction is one message from MAIL on.
@@ -42,16 +39,17 @@ type transaction struct {
 	ret        string
 	replay     *accept.Replay // not nil: accepted before, stored decisions are the answers
 	offered    []accept.Offer
+	accepted   bool // guarded by the session's mu
 }
 
 var _ smtp.AuthSession = (*session)(nil)
 
 func (s *Server) newSession(ctx context.Context, c *smtp.Conn) (smtp.Session, error) {
-	_, secure := c.TLSConnectionState()
-	se := &session{srv: s, net: c.Conn(), secure: secure}
-	if !s.enter(se) {
-		return nil, errStopping
+	ours, ok := c.Conn().(*conn)
+	if !ok {
+		return nil, errors.New("connection of a foreign listener")
 	}
+	se := &session{srv: s, conn: ours}
 	se.ctx, se.cancel = context.WithCancel(ctx)
 	return se, nil
 }
@@ -59,51 +57,25 @@ func (s *Server) newSession(ctx context.Context, c *smtp.Conn) (smtp.Session, er
 // Logout implements smtp.Session.
 func (s *session) Logout() error {
 	s.cancel()
-	s.srv.leave(s)
 	return nil
 }
 
-// stop ends the session, after its transaction if it is in one.
-func (s *session) stop() {
-	s.mu.Lock()
-	s.stopping = true
-	busy := s.tx != nil
-	s.mu.Unlock()
-	if !busy {
-		s.goodbye()
-	}
-}
-
-// goodbye writes 421 (RFC 5321 §3.8) and closes. go-smtp writes a line with
-// one Write, so this one cannot fall into the middle of another.
-func (s *session) goodbye() {
-	fmt.Fprintf(s.net, "%d %d.%d.%d %s\r\n", errStopping.Code, errStopping.EnhancedCode[0], errStopping.EnhancedCode[1],
-		errStopping.EnhancedCode[2], errStopping.Message) // a client that is gone need not be told
-	s.net.Close()
-}
-
 // Reset implements smtp.Session. go-smtp calls it after the reply to a
-// message, and holds the lock that its Close wants.
+// message, too.
 func (s *session) Reset() {
 	s.mu.Lock()
+	accepted := s.tx != nil && s.tx.accepted
 	s.tx = nil
-	leave := s.stopping
 	s.mu.Unlock()
-	if leave {
-		s.goodbye()
-	}
+	s.conn.release(accepted)
 }
 
 // Mail implements smtp.Session.
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	s.mu.Lock()
-	account, open, stopping := s.account, s.tx != nil, s.stopping
+	account, open := s.account, s.tx != nil
 	s.mu.Unlock()
 	switch {
-	case stopping:
-		return errStopping
-	case account == "" && !s.secure:
-		return errNoTLS
 	case account == "":
 		return errNoLogin
 	case open:
@@ -117,6 +89,9 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	var err error
 	if t.replay, err = s.srv.cfg.Accept.Admit(s.ctx, account, t.envelopeID, t.size); err != nil {
 		return s.refuse(err)
+	}
+	if !s.conn.occupy() {
+		return errStopping
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,10 +143,11 @@ func (t *transaction) decide(to string) accept.Decision {
 	return accept.Decision{Address: to, Code: 250, Enhanced: "2.0.0"}
 }
 
-// Data implements smtp.Session. r ends with io.EOF only at the true end of the
-// message; a lost connection is another error.
+// Data implements smtp.Session.
 func (s *session) Data(r io.Reader) error {
-	s.srv.inHand.Add(1)
+	if !s.srv.take() {
+		return errStopping
+	}
 	defer s.srv.inHand.Done()
 	s.mu.Lock()
 	t := s.tx
@@ -180,10 +156,13 @@ func (s *session) Data(r io.Reader) error {
 		return errNested // the transaction was reset before BDAT's goroutine came to run
 	}
 	began := time.Now()
-	receipt, err := s.receive(t, r)
+	receipt, err := s.receive(t, whole{r, s.conn})
 	if err != nil {
 		return s.refuse(afterDot(err))
 	}
+	s.mu.Lock()
+	t.accepted = true
+	s.mu.Unlock()
 	s.srv.cfg.Log.Info("message accepted", "id", receipt.ID, "rcpt_count", len(t.offered), "replayed", receipt.Replayed,
 		"duration", time.Since(began))
 	return queued(receipt)

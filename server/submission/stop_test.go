@@ -17,15 +17,14 @@ import (
 func TestStop(t *testing.T) {
 	w := newWorld(t)
 	w.account("alice", "standard")
-	idle, busy, chunked, plain := w.login("alice"), w.login("alice"), w.login("alice"), w.dialPlain()
-	plain.cmd("EHLO client.invalid", "250-")
+	idle, busy, chunked, plain, fresh := w.login("alice"), w.login("alice"), w.login("alice"), w.dialPlain(), w.dialTLS()
 	busy.offer(envid(1), "x@a.example")
 	busy.cmd("DATA", "354 ")
 	chunked.offer(envid(2), "x@a.example")
 	chunked.write("BDAT 10\r\n" + message("hello")[:10])
 	chunked.want("250 ")
 	w.cancel()
-	for _, c := range []*client{idle, plain} {
+	for _, c := range []*client{idle, plain, fresh} {
 		c.want("421 4.3.2")
 		c.closed()
 	}

@@ -85,9 +85,10 @@ type Server struct {
 
 	inHand sync.WaitGroup // messages being received: BDAT's goroutine is nobody else's to wait for
 
-	mu       sync.Mutex // guards sessions and stopping
-	sessions map[*session]struct{}
+	mu       sync.Mutex // guards conns, stopping and over
+	conns    map[*conn]struct{}
 	stopping bool
+	over     bool // no message is taken in hand any more
 }
 
 // New makes a server.
@@ -108,7 +109,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Grace <= 0 {
 		cfg.Grace = defaultGrace
 	}
-	return &Server{cfg: cfg, ready: make(chan struct{}), sessions: make(map[*session]struct{})}, nil
+	return &Server{cfg: cfg, ready: make(chan struct{}), conns: make(map[*conn]struct{})}, nil
 }
 
 // Ready is closed when every address is bound. It stays open when Run fails
@@ -131,7 +132,7 @@ func (s *Server) Addrs() []net.Addr {
 func (s *Server) newSMTP(ctx context.Context) *smtp.Server {
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return s.newSession(ctx, c) }))
 	srv.Domain = s.cfg.Hostname
-	srv.TLSConfig = s.cfg.Certificate
+	srv.AllowInsecureAuth = true // all that it sees is inside TLS, see conn
 	srv.MaxRecipients = RecipientMax
 	srv.MaxMessageBytes = int64(s.cfg.MaxMessage)
 	srv.MaxLineLength = maxLine
@@ -157,23 +158,38 @@ func (s *Server) bind(ctx context.Context) (listeners []*listener, err error) {
 			return listeners, fmt.Errorf("listen for submission: %w", err)
 		}
 		conns := listen.New(nl, listen.Limits{Idle: s.cfg.Idle, Conns: maxConns})
-		l := &listener{Listener: conns, conns: conns}
-		if i >= len(s.cfg.StartTLS) {
-			l.Listener = tls.NewListener(conns, s.cfg.Certificate)
-		}
-		listeners = append(listeners, l)
+		listeners = append(listeners, &listener{srv: s, conns: conns, startTLS: i < len(s.cfg.StartTLS)})
 	}
 	return listeners, nil
 }
 
-// listener is what go-smtp accepts from. Its Close leaves the open connections
-// as they are, because go-smtp closes listeners first when it stops.
+// listener is what go-smtp accepts from.
 type listener struct {
-	net.Listener
-	conns *listen.Listener
+	srv      *Server
+	conns    *listen.Listener
+	startTLS bool
 }
 
-// Close implements net.Listener.
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		raw, err := l.conns.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c := newConn(l.srv, raw, l.startTLS)
+		if l.srv.enter(c) {
+			return c, nil
+		}
+		c.stop()
+	}
+}
+
+// Addr implements net.Listener.
+func (l *listener) Addr() net.Addr { return l.conns.Addr() }
+
+// Close implements net.Listener. It leaves open connections as they are,
+// because go-smtp closes listeners first when it stops.
 func (l *listener) Close() error {
 	if err := l.conns.CloseListener(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
