@@ -225,3 +225,14 @@ func TestMarkedBatchesOfAForeignServerWaitForAPerson(t *testing.T) {
 		t.Errorf("%d transactions", n)
 	}
 }
+
+func TestA421InPlaceOfTheAnswerIsDoubted(t *testing.T) {
+	b := doubtTest(t, newFakeAPI(t, relayclient.BatchStateAccepted))
+	defer b.end()
+	b.relay.Script(apptest.Dot, apptest.Answer(421, "4.3.0 Internal server error"), apptest.Usual())
+	id := b.accept(2, "dst.invalid")
+	b.until("the job is done", func() bool { return b.job(id).State == spool.JobDone })
+	if n := len(b.relay.Transactions()); n != 1 {
+		t.Errorf("%d transactions: the relay had it already", n)
+	}
+}

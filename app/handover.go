@@ -104,6 +104,9 @@ func (s *sender) settle(ctx, work context.Context, b mail.Batch, attempt int64, 
 	now := time.Now()
 	ended := spool.Ended{Attempt: attempt, LeftAt: r.LeftAt, At: now}
 	var err error
+	if r.Verdict == uplink.Done && s.doubtful(r) {
+		r.Verdict = uplink.Unknown
+	}
 	switch r.Verdict {
 	case uplink.Done:
 		err = s.done(work, b, attempt, r, now)
@@ -125,6 +128,21 @@ func (s *sender) settle(ctx, work context.Context, b mail.Batch, attempt int64, 
 		token(s.doubt)
 	}
 	return r.Verdict != uplink.Done || hasDeferred(r.Outcomes)
+}
+
+// doubtful says that the relay ended the connection with 421 in place of an
+// answer to the final dot: it may have failed after its commit. A relay that
+// can be asked is asked; for others 421 is what it says, "later".
+func (s *sender) doubtful(r uplink.Result) bool {
+	if !s.relay.known() || r.LeftAt.IsZero() {
+		return false
+	}
+	for _, o := range r.Outcomes {
+		if o.Reply.Code.Basic == 421 && o.Reply.Command != "RCPT" {
+			return true
+		}
+	}
+	return false
 }
 
 func hasDeferred(list []mail.Outcome) bool {

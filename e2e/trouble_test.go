@@ -124,6 +124,9 @@ func TestFullQuota(t *testing.T) {
 	if !strings.Contains(a.Sentence, "plan's volume is used up") || a.Recipients != 11 || a.Hold.Until == nil || !strings.Contains(a.Hold.Reply, "SSMTP-QUOTA") {
 		t.Errorf("account %+v hold %+v", a, a.Hold)
 	}
+	if !w.logHas("reason=quota") {
+		t.Error("no log line")
+	}
 	if w.relayUsage() != 8990 {
 		t.Errorf("usage %d: a refused batch was counted", w.relayUsage())
 	}

@@ -96,18 +96,19 @@ func (f *Follower) followEvents(ctx context.Context) {
 			return
 		}
 		pause := time.Duration(0)
+		if err == nil {
+			failures = 0
+		}
 		switch {
 		case err != nil:
 			pause, wait = backoff(failures, err, rand.Uint64()), 0
 			failures++
 		case n > 0:
-			failures = 0
 			f.Changed()
 			f.Soon()
 		default:
 			// A relay, or something before it, that ignores the wait must not
 			// make us ask in a tight loop.
-			failures = 0
 			if wait > 0 {
 				pause = pollSoonest - time.Since(began)
 			}

@@ -100,8 +100,8 @@ func Connect(ctx context.Context, cfg Config) (*Session, error) {
 		if i == 0 || telling[failed.Hold.Reason] > telling[worst.Hold.Reason] {
 			worst = failed
 		}
-		if failed.Hold.Reason == mail.HoldNoPassword {
-			break // no other endpoint can do without
+		if r := failed.Hold.Reason; r == mail.HoldNoPassword || r == mail.HoldCredentials {
+			break // no other endpoint can do without, and a wrong one is not tried twice
 		}
 	}
 	return nil, worst

@@ -273,8 +273,8 @@ func TestEndpointsInOrder(t *testing.T) {
 		{"first is dead", nil, func(r *apptest.Relay) []string { return []string{dead, r.TLS()} }, "session", 1},
 		{"first has no STARTTLS", func(r *apptest.Relay) { r.Script(apptest.StartTLS, apptest.Answer(454, "4.7.0 no")) },
 			func(r *apptest.Relay) []string { return []string{r.StartTLS(), r.TLS()} }, "session", 1},
-		{"535 on one, fine on the other", func(r *apptest.Relay) { r.Script(apptest.Auth, apptest.Answer(535, "5.7.8 no"), apptest.Usual()) },
-			func(r *apptest.Relay) []string { return []string{r.StartTLS(), r.TLS()} }, "session", 1},
+		{"535 ends the round: a wrong password is not tried twice", func(r *apptest.Relay) { r.Script(apptest.Auth, apptest.Answer(535, "5.7.8 no"), apptest.Usual()) },
+			func(r *apptest.Relay) []string { return []string{r.StartTLS(), r.TLS()} }, "credentials", 0},
 		{"dead, then busy", func(r *apptest.Relay) { r.Script(apptest.Banner, apptest.Answer(421, "no")) },
 			func(r *apptest.Relay) []string { return []string{dead, r.TLS(), dead} }, "busy", 1},
 		{"busy, then no TLS", func(r *apptest.Relay) {

@@ -48,7 +48,7 @@ func TestMailCommand(t *testing.T) {
 func TestRcptCommand(t *testing.T) {
 	recipients := []mail.Recipient{
 		{Address: "plain@example.org"},
-		{Address: "never@example.org", Notify: []string{"NEVER"}},
+		{Address: "never@example.org", Notify: []string{"FAILURE", "NEVER"}},
 		{Address: "all@example.org", Notify: []string{"SUCCESS", "FAILURE", "DELAY"}, Original: "rfc822;old+name=x@example.org"},
 		{Address: "odd@example.org", Notify: []string{"SOMETIMES"}, Original: "nothing"},
 		{Address: "utf8@example.org", Original: "utf-8;jürg en\\@example.org"},

@@ -51,7 +51,7 @@ type Result struct {
 // Causes that callers may branch on.
 var (
 	// ErrBody: the stored message could not be read to its end, or is not the one
-	// that the batch was made from. It will not go better next time.
+	// that the batch was made from. The storage is at fault, not the relay.
 	ErrBody = errors.New("the stored message cannot be read as it was stored")
 	// ErrGate: the gate did not open; the gate's own error is wrapped beside it.
 	ErrGate = errors.New("taken back before it left")
