@@ -274,6 +274,9 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 	if err := e.replaceAccount(ctx, name, nil); err != nil {
 		return err
 	}
+	if err := e.reports.Forget(ctx, name); err != nil {
+		return err
+	}
 	for _, key := range []string{secret.RelayKey(name), secret.TokenKey(name)} {
 		if err := e.cfg.Secrets.Delete(ctx, key); err != nil && !errors.Is(err, secret.ErrAbsent) {
 			return secretError(err)
