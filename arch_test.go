@@ -25,7 +25,7 @@ type rule struct {
 }
 
 // shared is what both halves may use; it knows neither.
-var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable"}
+var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable", "internal/lite"}
 
 func with(more ...string) []string { return append(slices.Clone(shared), more...) }
 
@@ -35,6 +35,7 @@ var rules = map[string]rule{
 	"internal/wire":    {nil, "pure: what both halves agree on"},
 	"internal/durable": {nil, "files, no mail"},
 	"internal/listen":  {nil, "connections, no mail"},
+	"internal/lite":    {nil, "SQLite, no tables"},
 	"internal/socket":  {nil, "HTTP over a Unix socket, no mail"},
 
 	"app/mail":     {[]string{"internal/wire", "internal/units"}, "vocabulary: everybody imports it, so it imports nobody"},
@@ -77,7 +78,8 @@ var guarded = map[string]rule{
 	"github.com/mjl-/mox":             {[]string{"server/delivery"}, "its API is at version 0"},
 	"github.com/riverqueue":           {[]string{"server/queue", "server/store"}, "jobs can be rebuilt from the table; nobody else may rely on them"},
 	"github.com/zalando/go-keyring":   {[]string{"app/secret"}, "one worker, one deadline"},
-	"modernc.org/sqlite":              {[]string{"server/store", "app/spool", "app/reports"}, "SQL stays in the stores"},
+	"modernc.org/sqlite":              {[]string{"internal/lite", "server/store", "app/spool", "app/reports"}, "SQL stays in the stores"},
+	"github.com/pressly/goose":        {[]string{"internal/lite"}, "one way to migrate"},
 	"github.com/danielgtaylor/huma":   {[]string{"server/api"}, "one API"},
 	"github.com/alecthomas/kong":      {[]string{"cmd/companionctl", "cmd/relayd"}, "flags belong to the composition roots"},
 	"github.com/emersion/go-smtp":     {[]string{"app/proxy", "app/uplink", "app/apptest", "server/submission", "server/delivery", "e2e"}, "SMTP stays at the edges"},

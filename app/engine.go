@@ -84,6 +84,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e.stopped, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	e.pub = newPublisher(e.compose)
+	e.warnOfIdleSettings()
 	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -95,6 +96,21 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e.pub.publish(ctx)
 	return e, nil
+}
+
+// warnOfIdleSettings says which settings somebody made that this version does
+// not obey yet.
+func (e *Engine) warnOfIdleSettings() {
+	s := e.settings
+	for key, set := range map[string]bool{
+		"network.proxy":        s.Network.Proxy != "system" && s.Network.Proxy != "none",
+		"pace.per_provider":    len(s.Pace.PerProvider) > 0,
+		"listen.tls_addresses": len(s.Listen.TLSAddresses) > 0,
+	} {
+		if set {
+			e.log.Warn("a setting is not in force yet in this version", "key", key)
+		}
+	}
 }
 
 func (e *Engine) open(ctx context.Context) (err error) {

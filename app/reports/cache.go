@@ -8,17 +8,16 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"servicesmtp.net/companion/internal/durable"
+	"servicesmtp.net/companion/internal/lite"
 )
 
 //go:embed migrations
@@ -30,16 +29,14 @@ const Name = "reports.db"
 // damagedSuffix ends the name of a file that was set aside.
 const damagedSuffix = ".damaged"
 
-// synchronous=NORMAL may lose the last transactions in a power cut, but never
-// half of one: cursor and events then go back together and are read again.
-const pragmas = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)" +
-	"&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(4194304)&_txlock=immediate"
+// connect makes a pool. What a power cut takes with synchronous=NORMAL are whole
+// transactions: cursor and events then go back together and are read again.
+func connect(path string, conns int, pragmas ...string) (*sql.DB, error) {
+	return lite.Open(path, conns, append(pragmas, lite.Normal, "journal_size_limit(4194304)")...)
+}
 
 // readers is how many queries can run beside the writer.
 const readers = 2
-
-// errNewer says that the file was written by a newer version.
-var errNewer = errors.New("schema of a newer version")
 
 // Cache holds the reports of all accounts. Its methods may be called from any
 // goroutine.
@@ -77,7 +74,7 @@ func useless(err error) bool {
 		code := damage.Code() & 0xff // without the extended part
 		return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 	}
-	return errors.Is(err, errNewer)
+	return errors.Is(err, lite.ErrNewer)
 }
 
 // setAside keeps the latest such file, for whoever wants to look at it.
@@ -97,7 +94,7 @@ func (c *Cache) open(ctx context.Context, path string) (err error) {
 	if err := touch(path); err != nil {
 		return err
 	}
-	if c.write, err = connect(path, "", 1); err != nil {
+	if c.write, err = connect(path, 1); err != nil {
 		return err
 	}
 	defer func() {
@@ -108,7 +105,7 @@ func (c *Cache) open(ctx context.Context, path string) (err error) {
 	if err := migrate(ctx, c.write); err != nil {
 		return err
 	}
-	c.read, err = connect(path, "&_pragma=query_only(1)", readers)
+	c.read, err = connect(path, readers, lite.ReadOnly)
 	return err
 }
 
@@ -125,37 +122,12 @@ func touch(path string) error {
 	return nil
 }
 
-func connect(path, extra string, conns int) (*sql.DB, error) {
-	u := url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: pragmas + extra}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, fmt.Errorf("open cache: %w", err)
-	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return db, nil
-}
-
 func migrate(ctx context.Context, db *sql.DB) error {
 	folder, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	steps, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	present, target, err := steps.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read version of schema: %w", err)
-	}
-	if present > target {
-		return fmt.Errorf("version %d, this one knows %d: %w", present, target, errNewer)
-	}
-	if _, err := steps.Up(ctx); err != nil {
-		return fmt.Errorf("migrate cache: %w", err)
-	}
-	return nil
+	return lite.Migrate(ctx, db, folder)
 }
 
 // Close closes the cache after the transaction in hand. Followers must have
@@ -164,17 +136,7 @@ func (c *Cache) Close() error { return errors.Join(c.read.Close(), c.write.Close
 
 // tx runs fn in one writing transaction and commits when fn returns nil.
 func (c *Cache) tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	tx, err := c.write.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	if err := fn(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return lite.Tx(ctx, c.write, fn)
 }
 
 // micros is how the database keeps a time; the zero time is 0.

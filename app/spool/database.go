@@ -7,24 +7,23 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/pressly/goose/v3"
-
 	"servicesmtp.net/companion/internal/durable"
+	"servicesmtp.net/companion/internal/lite"
 )
 
 //go:embed migrations
 var migrations embed.FS
 
-// pragmas of every connection. fullfsync matters on macOS only, where fsync
-// alone leaves the data in the drive's cache. The log is cut back after a
-// burst, so that it does not keep the size of the largest one.
-const pragmas = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-	"&_pragma=fullfsync(1)&_pragma=checkpoint_fullfsync(1)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(16777216)"
+// connect makes a pool. fullfsync matters on macOS only, where fsync alone
+// leaves the data in the drive's cache. The log is cut back after a burst, so
+// that it does not keep the size of the largest one.
+func connect(path string, conns int, pragmas ...string) (*sql.DB, error) {
+	return lite.Open(path, conns, append(pragmas, lite.Full, "fullfsync(1)", "checkpoint_fullfsync(1)", "journal_size_limit(16777216)")...)
+}
 
 // readers is how many queries can run beside the writer.
 const readers = 4
@@ -78,7 +77,7 @@ func (s *Spool) setBodiesAside() error {
 func (s *Spool) openDatabase(ctx context.Context) error {
 	path := filepath.Join(s.dir, databaseName)
 	var err error
-	if s.db, err = connect(path, "", 1); err != nil {
+	if s.db, err = connect(path, 1); err != nil {
 		return err
 	}
 	if err := migrate(ctx, s.db); err != nil {
@@ -89,7 +88,7 @@ func (s *Spool) openDatabase(ctx context.Context) error {
 	}
 	// 512 KiB of cache for each reader: the resident size counts, and the
 	// system's own cache is behind it.
-	s.pool, err = connect(path, "&_pragma=query_only(1)&_pragma=cache_size(-512)", readers)
+	s.pool, err = connect(path, readers, lite.ReadOnly, "cache_size(-512)")
 	if err != nil {
 		return err
 	}
@@ -97,39 +96,17 @@ func (s *Spool) openDatabase(ctx context.Context) error {
 	return nil
 }
 
-func connect(path, extra string, conns int) (*sql.DB, error) {
-	u := url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: pragmas + extra}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return db, nil
-}
-
 // migrate runs what is new in migrations, and refuses a schema from the
-// future: an older program would not know what its columns mean.
+// future.
 func migrate(ctx context.Context, db *sql.DB) error {
 	folder, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	steps, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+	if err = lite.Migrate(ctx, db, folder); errors.Is(err, lite.ErrNewer) {
+		return fmt.Errorf("%w: %w: install the newer version again", ErrNewer, err)
 	}
-	present, target, err := steps.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read version of schema: %w", err)
-	}
-	if present > target {
-		return fmt.Errorf("%w (schema %d, this one knows %d): install the newer version again", ErrNewer, present, target)
-	}
-	if _, err := steps.Up(ctx); err != nil {
-		return fmt.Errorf("migrate database: %w", err)
-	}
-	return nil
+	return err
 }
 
 // micros is how the database keeps a time; the zero time is 0.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -78,45 +77,84 @@ func TestFileFaults(t *testing.T) {
 	}
 }
 
+// together makes one group of several requests, and returns their answers.
+func together(t *testing.T, s *Spool, requests []func(*tx) error) []error {
+	t.Helper()
+	s.writer.stop()
+	stmts := s.writer.stmts
+	s.writer = newWriter(s.conn, s.committed)
+	s.writer.stmts = stmts
+	group := make([]*op, len(requests))
+	for i, run := range requests {
+		group[i] = &op{run: run, done: make(chan error, 1)}
+	}
+	s.writer.serve(group)
+	s.writer.start()
+	errs := make([]error, len(group))
+	for i, o := range group {
+		errs[i] = <-o.done
+	}
+	return errs
+}
+
+// inserts are the requests of n messages, the first of which is job 0.
+func inserts(t *testing.T, n int) (out []func(*tx) error) {
+	t.Helper()
+	for i := range n {
+		env := envelope("office", recipients(2))
+		env.Job, env.Size = jobID(i), 1
+		m, err := newMessage(env, inFifties)
+		must(t, err)
+		m.inline = []byte("x")
+		out = append(out, m.insert)
+	}
+	return out
+}
+
 func TestOneFailingRequestFailsAlone(t *testing.T) {
 	s := newSpool(t)
-	accept(t, s, jobID(1), envelope("office", recipients(1)), []byte("x"))
-	// The first request holds the writer until the others wait behind it, so
-	// that all are one group.
-	const others = 20
-	waiting := make(chan struct{})
-	var group sync.WaitGroup
-	hold := make(chan struct{})
-	group.Go(func() {
-		err := s.write(context.Background(), func(*tx) error { close(waiting); <-hold; return nil })
-		if err != nil {
-			t.Errorf("first: %v", err)
-		}
-	})
-	<-waiting
-	errs := make([]error, others)
-	for i := range others {
-		group.Go(func() {
-			id := jobID(10 + i)
-			if i%2 == 0 {
-				id = jobID(1) // is there already
-			}
-			errs[i] = put(context.Background(), s, id, envelope("office", recipients(1)), make([]byte, (i%4)*inlineMax/2))
-		})
-	}
-	close(hold)
-	group.Wait()
-	for i, err := range errs {
-		if i%2 == 0 && !errors.Is(err, ErrState) || i%2 == 1 && err != nil {
+	accept(t, s, jobID(7), envelope("office", recipients(2)), []byte("x"))
+	for i, err := range together(t, s, inserts(t, 20)) {
+		if i == 7 && !errors.Is(err, ErrState) || i != 7 && err != nil {
 			t.Errorf("request %d: %v", i, err)
 		}
 	}
+	wantMessages(t, s, 20)
+}
+
+// Where the transaction of a group is lost as a whole, each request gets a
+// second try of its own, and nothing is counted twice.
+func TestALostGroupIsTriedOneByOne(t *testing.T) {
+	s := newSpool(t)
+	brokenCommit(t, s, jobID(13))
+	for i, err := range together(t, s, inserts(t, 20)) {
+		if (err != nil) != (i == 13) {
+			t.Errorf("request %d: %v", i, err)
+		}
+	}
+	wantMessages(t, s, 19)
+}
+
+// wantMessages holds that n messages of two recipients wait, and are counted.
+func wantMessages(t *testing.T, s *Spool, n int) {
+	t.Helper()
 	checkRows(t, s)
 	totals, err := s.Totals(t.Context(), start)
 	must(t, err)
-	if totals.Lanes[0].Messages != 1+others/2 {
-		t.Errorf("totals %+v", totals)
+	if got := len(readyNow(t, s, "office", start)); got != n || totals.Lanes[0].Messages != n || totals.Lanes[0].Recipients != 2*n {
+		t.Errorf("%d batches, totals %+v, want %d messages", got, totals, n)
 	}
+}
+
+// brokenCommit makes every COMMIT fail whose transaction stores a certain job:
+// a deferred constraint is the one way to make COMMIT itself fail at will.
+func brokenCommit(t *testing.T, s *Spool, id mail.JobID) {
+	t.Helper()
+	_, err := s.conn.ExecContext(t.Context(), `PRAGMA foreign_keys = 1;
+		CREATE TABLE parent (id INTEGER PRIMARY KEY);
+		CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);
+		CREATE TRIGGER broken AFTER INSERT ON jobs WHEN new.id = '`+string(id)+`' BEGIN INSERT INTO child VALUES (1); END`)
+	must(t, err)
 }
 
 // A failed request takes back its counts too, in the same group as one that
@@ -170,33 +208,7 @@ func TestDatabaseFull(t *testing.T) {
 			t.Errorf("%s is damaged", id)
 		}
 	}
-	// In one group with a request that does not fit, one that fits is stored.
-	// SQLite gives up the whole transaction then, so this is the second try.
-	var group sync.WaitGroup
-	waiting, hold := make(chan struct{}), make(chan struct{})
-	group.Go(func() {
-		if err := s.write(context.Background(), func(*tx) error {
-			select {
-			case <-waiting:
-			default:
-				close(waiting)
-			}
-			<-hold
-			return nil
-		}); err != nil {
-			t.Errorf("first: %v", err)
-		}
-	})
-	<-waiting
-	var large, small error
-	group.Go(func() {
-		large = put(context.Background(), s, jobID(902), envelope("office", recipients(1)), make([]byte, 100_000))
-	})
-	group.Go(func() { _, small = s.Begin(context.Background(), stored[0], 1, "main", start) })
-	close(hold)
-	group.Wait()
-	wantErr(t, large, ErrDiskFull)
-	wantErr(t, small, nil)
+	begin(t, s, stored[0], 1, start) // what fits is still stored
 
 	limitPages(t, s, 100_000)
 	accept(t, s, jobID(903), envelope("office", recipients(50_000)), make([]byte, 100_000))
@@ -222,27 +234,9 @@ func TestReadOnlyDatabase(t *testing.T) {
 // An unclear COMMIT keeps the body: the row may be there after a crash.
 func TestBodyStaysWhenTheCommitIsInDoubt(t *testing.T) {
 	s := newSpool(t)
-	in, err := s.Create(t.Context(), jobID(1), 0)
-	must(t, err)
-	_, err = in.Write(make([]byte, inlineMax+1))
-	must(t, err)
+	brokenCommit(t, s, jobID(1))
+	err := put(t.Context(), s, jobID(1), envelope("office", recipients(1)), make([]byte, inlineMax+1))
 	var doubt inDoubt
-	if err := fault(fmt.Errorf("commit: %w", inDoubt{syscall.EIO})); !errors.As(err, &doubt) {
-		t.Fatalf("the doubt is lost on the way: %v", err)
-	}
-	// A deferred constraint is the one way to make COMMIT itself fail here.
-	_, err = s.conn.ExecContext(t.Context(), `PRAGMA foreign_keys = 1`)
-	must(t, err)
-	must(t, s.write(t.Context(), func(tx *tx) error {
-		if err := tx.do(`CREATE TABLE parent (id INTEGER PRIMARY KEY)`); err != nil {
-			return err
-		}
-		if err := tx.do(`CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)`); err != nil {
-			return err
-		}
-		return tx.do(`CREATE TRIGGER broken AFTER INSERT ON jobs BEGIN INSERT INTO child VALUES (1); END`)
-	}))
-	err = in.Commit(t.Context(), envelope("office", recipients(1)))
 	if !errors.As(err, &doubt) {
 		t.Fatalf("got %v, want a doubtful commit", err)
 	}
@@ -251,7 +245,6 @@ func TestBodyStaysWhenTheCommitIsInDoubt(t *testing.T) {
 	}
 	_, err = s.Job(t.Context(), jobID(1))
 	wantErr(t, err, ErrNotFound)
-	must(t, s.write(t.Context(), func(tx *tx) error { return tx.do(`DROP TRIGGER broken`) }))
 	accept(t, s, jobID(2), envelope("office", recipients(1)), []byte("x"))
 }
 

@@ -105,16 +105,12 @@ func place(list []mail.Recipient, outcomes []mail.Outcome) ([]mail.Outcome, erro
 // finish writes the outcomes, the new batch, the end of this one and of its
 // attempt, and the counts.
 func (t *tx) finish(r record, f FinishRequest, list []mail.Recipient, sorted []mail.Outcome) error {
-	expired := f.At.Sub(moment(r.firstTry)) > retryFor
 	c := tally{live: -1}
 	c.wait(r.round, -r.count)
 	var later []mail.Recipient
 	for i, o := range sorted {
-		if o.Status == mail.StatusDeferred && r.held == heldCancelling {
-			o.Status = mail.StatusCancelled
-		}
-		if o.Status == mail.StatusDeferred && expired {
-			o.Status = mail.StatusFailed
+		if o.Status == mail.StatusDeferred {
+			o.Status = r.deferred(f.At)
 		}
 		if o.At.IsZero() {
 			o.At = f.At
@@ -152,6 +148,17 @@ func (t *tx) finish(r record, f FinishRequest, list []mail.Recipient, sorted []m
 		}
 	}
 	return t.tally(r, c, f.At)
+}
+
+// deferred is what becomes of a recipient for whom the relay says "later".
+func (r record) deferred(now time.Time) mail.Status {
+	switch {
+	case r.held == heldCancelling:
+		return mail.StatusCancelled
+	case now.Sub(moment(r.firstTry)) > retryFor:
+		return mail.StatusFailed
+	}
+	return mail.StatusDeferred
 }
 
 func (t *tx) outcome(r record, place int, address string, o mail.Outcome) error {

@@ -19,7 +19,7 @@ func TestMigrateSchema1(t *testing.T) {
 	dump, err := os.ReadFile(filepath.Join("testdata", "schema1.sql"))
 	must(t, err)
 	dir := t.TempDir()
-	db, err := connect(filepath.Join(dir, databaseName), "", 1)
+	db, err := connect(filepath.Join(dir, databaseName), 1)
 	must(t, err)
 	_, err = db.Exec(string(dump))
 	must(t, err)
@@ -71,7 +71,7 @@ func TestMigrateSchema1(t *testing.T) {
 
 func TestANewerSchemaIsRefused(t *testing.T) {
 	dir := closedSpool(t)
-	db, err := connect(filepath.Join(dir, databaseName), "", 1)
+	db, err := connect(filepath.Join(dir, databaseName), 1)
 	must(t, err)
 	_, err = db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`)
 	must(t, err)

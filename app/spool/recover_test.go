@@ -107,7 +107,7 @@ func TestBodyMissingWhileOpen(t *testing.T) {
 	if len(p.all()) != 2 {
 		t.Errorf("problems: %v", p.all())
 	}
-	must(t, s.Return(t.Context(), Ended{Attempt: attempt, At: start}, start))
+	must(t, s.Finish(t.Context(), FinishRequest{Attempt: attempt, At: start, Outcomes: answers(recipients(50), mail.StatusDeferred, greylisted)}))
 	if got := readyNow(t, s, "office", start); len(got) != 0 {
 		t.Errorf("would be tried again and again: %v", got)
 	}
@@ -186,7 +186,7 @@ func TestCheckAfterAnUncleanEnd(t *testing.T) {
 // breakIndex overwrites the page of an index that Open does not read.
 func breakIndex(t *testing.T, path string) {
 	t.Helper()
-	db, err := connect(path, "", 1)
+	db, err := connect(path, 1)
 	must(t, err)
 	var page, size int64
 	must(t, db.QueryRow(`SELECT rootpage FROM sqlite_schema WHERE name = 'attempts_started'`).Scan(&page))

@@ -66,21 +66,21 @@ func (w *writer) loop() {
 	for {
 		select {
 		case o := <-w.ops:
-			w.serve(o)
+			w.serve([]*op{o})
 		case <-w.closing:
 			return
 		}
 	}
 }
 
-// serve makes a group of o and what waits behind it. Where the transaction as
-// a whole fails, each request is tried again by itself: a small one may still
-// fit where a large one does not.
-func (w *writer) serve(o *op) {
-	group, err := w.transact([]*op{o}, maxGroup)
+// serve answers the requests of group and what waits behind it. Where the
+// transaction as a whole fails, each request is tried again by itself: a small
+// one may still fit where a large one does not.
+func (w *writer) serve(group []*op) {
+	group, err := w.transact(group, maxGroup)
 	switch {
 	case err != nil && len(group) == 1:
-		o.err = err
+		group[0].err = err
 	case err != nil:
 		for _, o := range group {
 			if _, err := w.transact([]*op{o}, 1); err != nil {

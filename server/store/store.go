@@ -20,16 +20,14 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/url"
 	"path/filepath"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"servicesmtp.net/companion/internal/durable"
+	"servicesmtp.net/companion/internal/lite"
 )
 
 //go:embed migrations
@@ -62,7 +60,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
 	path := filepath.Join(o.Dir, "relay.db")
-	write, err := open(path, "", 1)
+	write, err := lite.Open(path, 1, lite.Full, "foreign_keys(1)")
 	if err != nil {
 		return nil, err
 	}
@@ -70,24 +68,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := s.prepare(ctx, o.Log); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	if s.read, err = open(path, "&mode=ro&_pragma=query_only(1)", 4); err != nil {
+	if s.read, err = lite.Open(path, 4, lite.ReadOnly); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
 	return s, nil
-}
-
-// open makes a pool on the file at path. The busy timeout covers another
-// process, for example a backup; our own writers queue for the one connection.
-func open(path, extra string, conns int) (*sql.DB, error) {
-	u := url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=temp_store(MEMORY)&_txlock=immediate" + extra}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return db, nil
 }
 
 // prepare brings the schema of ours and of River up to date and reads the
@@ -97,12 +81,8 @@ func (s *Store) prepare(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	ours, err := goose.NewProvider(goose.DialectSQLite3, s.write, folder, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	if _, err := ours.Up(ctx); err != nil {
-		return fmt.Errorf("migrate database: %w", err)
+	if err := lite.Migrate(ctx, s.write, folder); err != nil {
+		return err
 	}
 	rivers, err := rivermigrate.New(riversqlite.New(s.write), &rivermigrate.Config{Logger: log})
 	if err != nil {
@@ -136,17 +116,7 @@ func (s *Store) Reader() *sql.DB { return s.read }
 // Tx runs fn in one writing transaction and commits when fn returns nil. fn
 // must not use Writer.
 func (s *Store) Tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	if err := fn(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return lite.Tx(ctx, s.write, fn)
 }
 
 // Micros is how the database keeps a time.

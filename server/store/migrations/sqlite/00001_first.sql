@@ -62,7 +62,7 @@ CREATE TABLE messages (
     client_id   TEXT NOT NULL DEFAULT '',          -- the ENVID that DSNs may show
     mail_from   TEXT NOT NULL,                     -- '' is the null sender
     sha256      TEXT NOT NULL,
-    size        BIGINT NOT NULL,
+    size        BIGINT NOT NULL,                   -- of the stored body; the plan counted it with its Bcc
     utf8        BIGINT NOT NULL DEFAULT 0,
     eight_bit   BIGINT NOT NULL DEFAULT 0,
     ret         TEXT NOT NULL DEFAULT '',
@@ -109,7 +109,7 @@ CREATE INDEX deliveries_message ON deliveries (message_id);
 
 -- Append-only; the API's cursor is id.
 CREATE TABLE events (
-    id         INTEGER PRIMARY KEY,                -- BIGSERIAL on PostgreSQL
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: cursors point at it; BIGSERIAL on PostgreSQL
     account_id TEXT NOT NULL,
     message_id TEXT NOT NULL,
     envid      TEXT NOT NULL DEFAULT '',
@@ -124,7 +124,7 @@ CREATE INDEX events_account ON events (account_id, id);
 CREATE INDEX events_failed ON events (account_id, id) WHERE status = 'failed';
 
 CREATE TABLE notices (
-    id         INTEGER PRIMARY KEY,                -- BIGSERIAL on PostgreSQL
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: cursors point at it; BIGSERIAL on PostgreSQL
     account_id TEXT NOT NULL,
     kind       TEXT NOT NULL,                      -- quota, blocked, held, ...
     severity   TEXT NOT NULL,                      -- info, warning, action
