@@ -94,8 +94,28 @@ func (s *sender) session(ctx context.Context) (*uplink.Session, error) {
 
 // giveUp returns a batch that did not reach the relay.
 func (s *sender) giveUp(work context.Context, attempt int64, notBefore time.Time) {
-	if err := s.spool.Return(work, spool.Ended{Attempt: attempt, At: time.Now()}, notBefore); err != nil {
-		s.log.Error("end of an attempt cannot be stored", "err", err)
+	ended := spool.Ended{Attempt: attempt, At: time.Now()}
+	s.persist(work, func() error { return s.spool.Return(work, ended, notBefore) })
+}
+
+// persist writes down what became of a batch, again and again while the disk
+// does not let it: a batch whose end is not written stays taken. When work ends
+// first, the next start finds the batch on its way and asks the relay.
+func (s *sender) persist(work context.Context, write func() error) {
+	for {
+		err := write()
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, spool.ErrState), errors.Is(err, spool.ErrNotFound), work.Err() != nil:
+			s.log.Error("result of a batch cannot be stored", "err", err)
+			return
+		}
+		s.log.Error("result of a batch cannot be stored yet", "err", err)
+		s.hold(mail.Hold{Reason: mail.HoldStorage})
+		if sleepUntil(work, time.Now().Add(retryStorage), nil) != nil {
+			return
+		}
 	}
 }
 
@@ -103,29 +123,25 @@ func (s *sender) giveUp(work context.Context, attempt int64, notBefore time.Time
 func (s *sender) settle(ctx, work context.Context, b mail.Batch, attempt int64, session *uplink.Session, r uplink.Result) (again bool) {
 	now := time.Now()
 	ended := spool.Ended{Attempt: attempt, LeftAt: r.LeftAt, At: now}
-	var err error
 	if r.Verdict == uplink.Done && s.doubtful(r) {
 		r.Verdict = uplink.Unknown
 	}
 	switch r.Verdict {
 	case uplink.Done:
-		err = s.done(work, b, attempt, r, now)
+		s.done(work, b, attempt, r, now)
 	case uplink.Held:
-		err = s.spool.Return(work, ended, time.Time{})
+		s.persist(work, func() error { return s.spool.Return(work, ended, time.Time{}) })
 		if r.Hold.Reason == mail.HoldPace {
 			s.gate.slowDown(now, max(r.Hold.Until.Sub(now), 0))
 		}
 		s.hold(r.Hold)
 	case uplink.Closed:
-		err = s.spool.FinishClosed(work, b.Job, b.Number, now)
+		s.persist(work, func() error { return s.spool.FinishClosed(work, b.Job, b.Number, now) })
 	case uplink.Unknown, uplink.Conflict:
-		err = s.unknown(work, b, ended, session, r, now)
+		s.unknown(work, b, ended, session, r, now)
 	default:
-		err = s.spool.Return(work, ended, s.returnedUntil(ctx, b, r, now))
-	}
-	if err != nil {
-		s.log.Error("result of a batch cannot be stored", "job", b.Job, "batch", b.Number, "verdict", r.Verdict.String(), "err", err)
-		token(s.doubt)
+		until := s.returnedUntil(ctx, b, r, now)
+		s.persist(work, func() error { return s.spool.Return(work, ended, until) })
 	}
 	return r.Verdict != uplink.Done || hasDeferred(r.Outcomes)
 }
@@ -155,7 +171,7 @@ func hasDeferred(list []mail.Outcome) bool {
 }
 
 // done stores the outcomes and tells the pace how it went.
-func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplink.Result, now time.Time) error {
+func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplink.Result, now time.Time) {
 	var accepted, deferred, failed int
 	for _, o := range r.Outcomes {
 		switch o.Status {
@@ -170,19 +186,18 @@ func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplin
 	s.gate.feedback(now, accepted, deferred, failed)
 	s.worked()
 	s.handed()
-	return s.spool.Finish(work, spool.FinishRequest{
+	f := spool.FinishRequest{
 		Attempt: attempt, LeftAt: r.LeftAt, At: now, QueueID: r.QueueID, Outcomes: r.Outcomes,
 		NotBefore: now.Add(pace.Backoff(b.Round, rand.Uint64())),
-	})
+	}
+	s.persist(work, func() error { return s.spool.Finish(work, f) })
 }
 
 // unknown stores that nobody knows whether the relay has the batch, and asks.
 // Without DSN the key was not sent, so that asking would not help; after a
 // conflict neither: both are left to a person.
-func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, session *uplink.Session, r uplink.Result, now time.Time) error {
-	if err := s.spool.Unknown(work, ended); err != nil {
-		return err
-	}
+func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, session *uplink.Session, r uplink.Result, now time.Time) {
+	s.persist(work, func() error { return s.spool.Unknown(work, ended) })
 	var why mail.Reply
 	switch {
 	case r.Verdict == uplink.Conflict:
@@ -193,9 +208,9 @@ func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, 
 	default:
 		s.log.Warn("the connection was lost before the answer, the relay is asked", "job", b.Job, "batch", b.Number)
 		token(s.doubt)
-		return nil
+		return
 	}
-	return s.spool.MarkUncertain(work, b.Job, b.Number, why, now)
+	s.persist(work, func() error { return s.spool.MarkUncertain(work, b.Job, b.Number, why, now) })
 }
 
 // returnedUntil is when a batch that cannot have been accepted goes again.

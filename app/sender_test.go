@@ -323,3 +323,29 @@ func TestNothingWorksWhileNothingWaits(t *testing.T) {
 		}
 	})
 }
+
+func TestAFullDiskDoesNotLoseAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newSenderTest(t, apptest.Options{}, quick)
+		defer b.end()
+		tries := 0
+		b.sender.persist(t.Context(), func() error {
+			if tries++; tries < 4 {
+				return fmt.Errorf("write: %w", spool.ErrDiskFull)
+			}
+			return nil
+		})
+		if h := b.sender.holdState(); tries != 4 || h == nil || h.Reason != mail.HoldStorage {
+			t.Errorf("%d tries, hold %+v", tries, h)
+		}
+		b.sender.persist(t.Context(), func() error { tries++; return spool.ErrState })
+		if tries != 5 {
+			t.Error("what cannot succeed was tried again")
+		}
+		id := b.accept(1, "dst.invalid") // it goes on when there is room
+		b.settleFor(time.Minute)
+		if b.job(id).State != spool.JobDone || b.sender.holdState() != nil {
+			t.Errorf("job %+v, hold %+v", b.job(id), b.sender.holdState())
+		}
+	})
+}

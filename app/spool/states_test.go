@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"servicesmtp.net/companion/app/mail"
-	"servicesmtp.net/companion/internal/wire"
 )
 
 var (

@@ -106,7 +106,8 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 	if r.tls, err = certificate(data, cfg, log); err != nil {
 		return nil, err
 	}
-	if r.queue, err = newQueue(st, cfg, log); err != nil {
+	// The queue is made first, and tells its news when everything runs.
+	if r.queue, err = newQueue(st, cfg, func(accountID string) { r.api.Wake(accountID) }, log); err != nil {
 		return nil, err
 	}
 	plans := account.Default()
@@ -128,12 +129,12 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 }
 
 // newQueue makes the queue with the route that the settings name.
-func newQueue(st *store.Store, cfg config.Config, log *slog.Logger) (*queue.Queue, error) {
+func newQueue(st *store.Store, cfg config.Config, news func(accountID string), log *slog.Logger) (*queue.Queue, error) {
 	route, err := delivery.New(delivery.Config{Route: cfg.Delivery.Route, DNS: cfg.Delivery.DNS, Hostname: cfg.Submission.Hostname, Log: log})
 	if err != nil {
 		return nil, err
 	}
-	return queue.New(queue.Config{Store: st, Route: route, Log: log})
+	return queue.New(queue.Config{Store: st, Route: route, News: news, Log: log})
 }
 
 // certificate serves the one that the settings name.

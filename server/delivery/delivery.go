@@ -192,3 +192,17 @@ type Config struct {
 	Timeouts Timeouts
 	Log      *slog.Logger
 }
+
+func (c Config) withDefaults() Config {
+	c.Timeouts = c.Timeouts.withDefaults()
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.MXPort == 0 {
+		c.MXPort = 25
+	}
+	if c.Hostname == "" {
+		c.Hostname = "localhost"
+	}
+	return c
+}

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -228,7 +227,6 @@ func short() Timeouts {
 
 func route(t *testing.T, c Config) Route {
 	t.Helper()
-	c.Log = slog.New(slog.DiscardHandler)
 	r, err := New(c)
 	if err != nil {
 		t.Fatal(err)

@@ -142,26 +142,19 @@ func (x *mx) host(ctx context.Context, h smtpclient.HostPref) (*session, error) 
 	case err != nil:
 		return nil, &OpenError{Status: Deferred, Code: 451, Enhanced: "4.4.3", Reply: "The domain's mail server cannot be looked up at the moment", Remote: name, Err: err}
 	}
-	s, err := x.dial(ctx, h.Host, name, alternate(ips), opportunistic)
-	if errors.Is(err, errTLS) && ctx.Err() == nil {
-		s, err = x.dial(ctx, h.Host, name, alternate(ips), plain) // see smarthost.connect
-	}
+	ips = alternate(ips)
+	s, err := x.open(ctx, func() (net.Conn, error) {
+		tcp, cancel := context.WithTimeout(ctx, 2*x.timeouts.Connect) // Dial shares it among the addresses
+		defer cancel()
+		nc, _, err := smtpclient.Dial(tcp, x.quiet, &net.Dialer{}, h.Host, ips, x.port, dialled, nil)
+		return nc, err
+	}, name, opportunistic)
 	if err != nil {
 		// The time for all hosts being over is this host's failure; the
 		// caller's end is seen by the caller.
 		return nil, connectError(context.WithoutCancel(ctx), name, err)
 	}
 	return s, nil
-}
-
-func (x *mx) dial(ctx context.Context, host dns.IPDomain, name string, ips []net.IP, e encryption) (*session, error) {
-	tcp, cancel := context.WithTimeout(ctx, x.timeouts.Connect*2) // Dial shares it among the addresses
-	defer cancel()
-	nc, _, err := smtpclient.Dial(tcp, x.quiet, &net.Dialer{}, host, ips, x.port, make(map[string][]net.IP), nil)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	return x.start(ctx, nc, name, e)
 }
 
 // alternate takes addresses of the two families in turn, so that a broken IPv6

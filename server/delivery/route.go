@@ -13,13 +13,7 @@ var ErrRoute = errors.New(`write "mx", "smtp://host:port", "smtps://host:port" o
 
 // New makes the route that c describes.
 func New(c Config) (Route, error) {
-	c.Timeouts = c.Timeouts.withDefaults()
-	if c.MXPort == 0 {
-		c.MXPort = 25
-	}
-	if c.Hostname == "" {
-		c.Hostname = "localhost"
-	}
+	c = c.withDefaults()
 	if c.Route == "mx" {
 		return newMX(c), nil
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -17,10 +18,27 @@ type client struct {
 	hostname string
 	roots    *x509.CertPool
 	timeouts Timeouts
+	log      *slog.Logger
 }
 
 func newClient(c Config) client {
-	return client{hostname: c.Hostname, roots: c.RootCAs, timeouts: c.Timeouts}
+	return client{hostname: c.Hostname, roots: c.RootCAs, timeouts: c.Timeouts, log: c.Log}
+}
+
+// open dials and starts a session, once more in plain text when a server's
+// offer of STARTTLS turns out broken: without the offer the mail would have
+// gone in plain text as well (RFC 7435 §3).
+func (c client) open(ctx context.Context, dial func() (net.Conn, error), remote string, e encryption) (*session, error) {
+	nc, err := dial()
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	s, err := c.start(ctx, nc, remote, e)
+	if e != opportunistic || !errors.Is(err, errTLS) || ctx.Err() != nil {
+		return s, err
+	}
+	c.log.Warn("a server's offer of encryption does not work; going on without")
+	return c.open(ctx, dial, remote, plain)
 }
 
 // encryption of a session.
@@ -90,9 +108,6 @@ func (c client) greet(ctx context.Context, s *session, e encryption) error {
 	if _, err := s.expect("STARTTLS", 220); err != nil {
 		return fmt.Errorf("%w: %w", errTLS, err)
 	}
-	if s.r.Buffered() > 0 { // said before TLS, so anybody may have said it (CVE-2011-0411)
-		return fmt.Errorf("%w: early answer", errTLS)
-	}
 	// Nobody vouches for the name of an MX host but unsigned DNS, so a
 	// certificate proves nothing here, and plain text would be worse (RFC 7435
 	// §3); DANE and MTA-STS are not looked up.
@@ -108,7 +123,7 @@ func (s *session) startTLS(ctx context.Context, config *tls.Config) error {
 	if err := tc.HandshakeContext(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errTLS, err)
 	}
-	s.use(tc)
+	s.use(tc) // drops what was said before TLS and not read yet: anybody may have said it (CVE-2011-0411)
 	return nil
 }
 

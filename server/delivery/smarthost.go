@@ -32,25 +32,12 @@ func (h *smarthost) connect(ctx context.Context) (*session, error) {
 		e = implicit
 	}
 	host, _, _ := net.SplitHostPort(h.addr)
-	s, err := h.dial(ctx, host, e)
-	if err != nil && errors.Is(err, errTLS) && e == opportunistic && ctx.Err() == nil {
-		// A broken offer of STARTTLS must not stop mail that would have gone in
-		// plain text without the offer (RFC 7435 §3).
-		s, err = h.dial(ctx, host, plain)
-	}
+	d := net.Dialer{Timeout: h.timeouts.Connect}
+	s, err := h.open(ctx, func() (net.Conn, error) { return d.DialContext(ctx, "tcp", h.addr) }, host, e)
 	if err != nil {
 		return nil, connectError(ctx, host, err)
 	}
 	return s, nil
-}
-
-func (h *smarthost) dial(ctx context.Context, host string, e encryption) (*session, error) {
-	d := net.Dialer{Timeout: h.timeouts.Connect}
-	nc, err := d.DialContext(ctx, "tcp", h.addr)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	return h.start(ctx, nc, host, e)
 }
 
 // connectError is why a server could not be talked to, as an outcome. Refusals

@@ -102,11 +102,10 @@ func (t *transaction) admit() bool {
 
 // envelope sends MAIL and RCPT and sorts the recipients by their answers.
 func (t *transaction) envelope() error {
-	var commands []string
+	commands := []string{t.s.mailCommand(t.m)}
 	if t.s.needReset {
-		commands = append(commands, "RSET")
+		commands = []string{"RSET", commands[0]}
 	}
-	commands = append(commands, t.s.mailCommand(t.m))
 	lead := len(commands)
 	for _, r := range t.open {
 		commands = append(commands, t.s.rcptCommand(r))
@@ -117,45 +116,48 @@ func (t *transaction) envelope() error {
 	}
 	asked := t.open
 	t.open = nil
-	var mailErr error
 	for from := 0; from < len(commands); from += step {
 		some := commands[from:min(from+step, len(commands))]
 		if err := t.s.send(some...); err != nil {
 			t.open = append(t.open, asked[max(0, from-lead):]...)
 			return err
 		}
-		for n := from; n < from+len(some); n++ {
-			r, err := t.s.read(t.s.timeouts.Command, false)
-			if err != nil {
-				t.open = append(t.open, asked[max(0, n-lead):]...)
-				return t.refused(asked, mailErr, err)
-			}
-			t.silent = t.silent && r.code == 421 // an idle server's farewell, said before it saw the command
-			switch {
-			case n < lead && !r.ok() && commands[n] == "RSET":
-				t.open = asked
-				return t.s.lost("reset", errReply)
-			case n < lead && !r.ok():
-				mailErr = &replyError{r}
-			case n >= lead && mailErr == nil:
-				t.rcpt(asked[n-lead], r)
-			}
-		}
-		if mailErr != nil { // the answers to its RCPTs tell nothing
-			return t.refused(asked, mailErr, nil)
+		if err := t.answers(asked, from-lead, len(some)); err != nil {
+			return err
 		}
 	}
 	t.s.needReset = false
 	return nil
 }
 
-// refused is how an envelope ends whose MAIL was refused: for everybody.
-func (t *transaction) refused(asked []Recipient, mailErr, err error) error {
-	if mailErr != nil {
-		t.open = asked
-		return mailErr
+// answers reads n answers. The first is to asked[at], or where at is negative
+// to MAIL (-1) or RSET (-2).
+func (t *transaction) answers(asked []Recipient, at, n int) error {
+	var mail error // a refused MAIL is everybody's answer, what follows tells nothing
+	for i := at; i < at+n; i++ {
+		r, err := t.s.read(t.s.timeouts.Command, false)
+		if err != nil && mail == nil {
+			t.open = append(t.open, asked[max(0, i):]...)
+			return err
+		}
+		if err != nil {
+			break
+		}
+		t.silent = t.silent && r.code == 421 // an idle server's farewell, said before it saw the command
+		switch {
+		case i == -2 && !r.ok():
+			t.open = asked
+			return t.s.lost("reset", errReply)
+		case i == -1 && !r.ok():
+			mail = &replyError{r}
+		case i >= 0 && mail == nil:
+			t.rcpt(asked[i], r)
+		}
 	}
-	return err
+	if mail != nil {
+		t.open = asked
+	}
+	return mail
 }
 
 // rcpt takes the answer to one RCPT.

@@ -91,7 +91,7 @@ func (f *far) onData(hook func()) {
 
 func smarthost(t testing.TB, addr string) delivery.Route {
 	t.Helper()
-	r, err := delivery.New(delivery.Config{Route: "smtp://" + addr, Log: slog.New(slog.DiscardHandler)})
+	r, err := delivery.New(delivery.Config{Route: "smtp://" + addr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,10 +100,14 @@ func smarthost(t testing.TB, addr string) delivery.Route {
 
 func TestMailArrives(t *testing.T) {
 	f := newFar(t)
-	w := newWorld(t, Config{Route: smarthost(t, f.addr)})
+	news := make(chan string, 10)
+	w := newWorld(t, Config{Route: smarthost(t, f.addr), News: func(account string) { news <- account }})
 	w.run()
 	w.accept("Subject: x\r\n\r\nbody\r\n", "b@far.example", "c@far.example")
 	w.wait(`status = 'delivered'`, 2)
+	if got := <-news; got != "acc" {
+		t.Errorf("news for %q", got)
+	}
 	if got := f.data["b@far.example"]; got != "Received: x\r\nSubject: x\r\n\r\nbody\r\n" {
 		t.Errorf("arrived %q", got)
 	}
@@ -120,7 +124,7 @@ func child(dir, addr string) {
 		log.Error("open", "err", err)
 		os.Exit(1)
 	}
-	r, err := delivery.New(delivery.Config{Route: "smtp://" + addr, Log: log})
+	r, err := delivery.New(delivery.Config{Route: "smtp://" + addr})
 	if err != nil {
 		os.Exit(1)
 	}
@@ -136,7 +140,7 @@ func child(dir, addr string) {
 // answer: nothing is lost, every recipient has one row, and whoever got a
 // message twice is flagged.
 func TestKill(t *testing.T) {
-	const messages, each, kills = 150, 10, 6
+	const messages, each, kills = 150, 10, 6 // enough messages for all the kills to come
 	f := newFar(t)
 	dir := t.TempDir()
 	w := &world{t: t, store: openStore(t, dir)}

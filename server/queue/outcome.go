@@ -13,17 +13,18 @@ import (
 
 // outcomes is what to write down after one attempt.
 type outcomes struct {
-	all    []store.Outcome
-	again  []int64 // not attempted after all, due at once
-	next   time.Time
-	counts map[string]int // by status, for the log
+	account string
+	all     []store.Outcome
+	again   []int64 // not attempted after all, due at once
+	next    time.Time
+	counts  map[string]int // by status, for the log
 }
 
 // outcomes turns results into rows. Recipients with the same end share a
 // statement.
 func (d *drain) outcomes(ctx context.Context, due *store.Due, results []delivery.Result) outcomes {
 	now := time.Now()
-	o := outcomes{counts: make(map[string]int)}
+	o := outcomes{account: due.AccountID, counts: make(map[string]int)}
 	rows := make(map[int64]store.DueRecipient, len(due.Recipients))
 	for _, r := range due.Recipients {
 		rows[r.ID] = r
@@ -108,8 +109,9 @@ func (d *drain) record(ctx context.Context, o outcomes) error {
 			return err
 		}
 	}
-	if !o.next.IsZero() {
-		d.q.alarm.set(o.next)
+	d.q.alarm.set(o.next)
+	if len(o.all) > 0 {
+		d.q.c.News(o.account)
 	}
 	d.q.log.Debug("message attempted", "delivered", o.counts["delivered"], "failed", o.counts["failed"], "deferred", o.counts["queued"], "again", len(o.again))
 	return nil
@@ -132,6 +134,7 @@ func (d *drain) unreachable(ctx context.Context, due *store.Due, m delivery.Mess
 		return nil // the host takes no more connections, but works
 	}
 	d.q.log.Warn("next host cannot be reached; will retry", "code", open.Code, "delay", time.Until(at).Round(time.Second))
+	defer d.q.c.News(due.AccountID)
 	return d.q.rec.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		c := &d.lane.claims
 		c.mu.Lock()

@@ -65,7 +65,8 @@ type Config struct {
 	Store  *store.Store
 	Bodies Bodies // default Store
 	Route  delivery.Route
-	Slots  int // connections of a lane at once; default the route's
+	Slots  int                    // connections of a lane at once; default the route's
+	News   func(accountID string) // called when there are new events of an account; may be nil
 	Log    *slog.Logger
 
 	Workers  int           // connections at once; default 64
@@ -94,6 +95,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Slots <= 0 {
 		c.Slots = max(1, c.Route.Plan().Slots)
+	}
+	if c.News == nil {
+		c.News = func(string) {}
 	}
 	if c.Bodies == nil {
 		c.Bodies = c.Store

@@ -139,34 +139,49 @@ func (b *bell) Unlisten(context.Context, string) error { return nil }
 // being unique, they would block their own replacement. It tells their number.
 func (q *Queue) rescueOwn(ctx context.Context) (int, error) {
 	rescued := 0
+	running := river.NewJobListParams().Kinds(jobKind).States(rivertype.JobStateRunning).OrderBy(river.JobListOrderByID, river.SortOrderAsc).First(1000)
 	for {
-		list, err := q.client.JobList(ctx, river.NewJobListParams().Kinds(jobKind).States(rivertype.JobStateRunning).First(1000))
+		list, err := q.client.JobList(ctx, running)
 		if err != nil {
 			return rescued, fmt.Errorf("list running jobs: %w", err)
 		}
-		params := &riverdriver.JobRescueManyParams{StuckHorizon: time.Now().Add(time.Hour)}
-		for _, job := range list.Jobs {
-			if by := job.AttemptedBy; len(by) > 0 && by[len(by)-1] != q.client.ID() {
-				continue // another node's, which may be alive
-			}
-			note, err := json.Marshal(rivertype.AttemptError{At: time.Now(), Attempt: job.Attempt, Error: "the program ended"})
-			if err != nil {
-				return rescued, err
-			}
-			params.ID = append(params.ID, job.ID)
-			params.Error = append(params.Error, note)
-			params.FinalizedAt = append(params.FinalizedAt, nil)
-			params.ScheduledAt = append(params.ScheduledAt, time.Now())
-			params.State = append(params.State, string(rivertype.JobStateAvailable))
-		}
-		if len(params.ID) == 0 {
+		if len(list.Jobs) == 0 {
 			return rescued, nil
 		}
-		if _, err := q.client.Driver().GetExecutor().JobRescueMany(ctx, params); err != nil {
-			return rescued, fmt.Errorf("free running jobs: %w", err)
+		running = running.After(list.LastCursor)
+		n, err := q.rescue(ctx, list.Jobs)
+		if err != nil {
+			return rescued, err
 		}
-		rescued += len(params.ID)
+		rescued += n
 	}
+}
+
+// rescue makes those of the jobs available that this node ran.
+func (q *Queue) rescue(ctx context.Context, jobs []*rivertype.JobRow) (int, error) {
+	now := time.Now()
+	params := &riverdriver.JobRescueManyParams{StuckHorizon: now.Add(time.Hour)}
+	for _, job := range jobs {
+		if by := job.AttemptedBy; len(by) > 0 && by[len(by)-1] != q.client.ID() {
+			continue // another node's, which may be alive
+		}
+		note, err := json.Marshal(rivertype.AttemptError{At: now, Attempt: job.Attempt, Error: "the program ended"})
+		if err != nil {
+			return 0, err
+		}
+		params.ID = append(params.ID, job.ID)
+		params.Error = append(params.Error, note)
+		params.FinalizedAt = append(params.FinalizedAt, nil)
+		params.ScheduledAt = append(params.ScheduledAt, now)
+		params.State = append(params.State, string(rivertype.JobStateAvailable))
+	}
+	if len(params.ID) == 0 {
+		return 0, nil
+	}
+	if _, err := q.client.Driver().GetExecutor().JobRescueMany(ctx, params); err != nil {
+		return 0, fmt.Errorf("free running jobs: %w", err)
+	}
+	return len(params.ID), nil
 }
 
 // insert adds lane jobs outside any transaction of ours.

@@ -24,7 +24,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 		t.Run(fmt.Sprint(c.slots, " slots, ", c.linger), func(t *testing.T) {
 			w := newWorld(t, Config{Route: newFake(), Slots: c.slots, Linger: c.linger})
 			w.run()
-			for i := range 40 {
+			for i := range 50 / fewer {
 				w.accept("x\r\n", fmt.Sprintf("r%d@far.example", i))
 				w.wait(`status = 'delivered'`, i+1)
 			}
@@ -51,7 +51,7 @@ func TestRacingAcceptance(t *testing.T) {
 			w := newWorld(t, Config{Route: f, Linger: time.Millisecond, Workers: 8})
 			w.run()
 			const senders = 8
-			each := c.each
+			each := c.each / fewer
 			var all sync.WaitGroup
 			for s := range senders {
 				all.Go(func() {

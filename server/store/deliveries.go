@@ -118,8 +118,12 @@ func (s *Store) NextDue(ctx context.Context, q DueQuery) (*Due, error) {
 func (s *Store) dueRecipients(ctx context.Context, q DueQuery, d *Due, one int64) error {
 	// The other conditions are looked at here: named in the query, they would
 	// lead SQLite to walk through the whole lane.
+	cond, arg := `message_id = $1`, any(d.MessageID)
+	if one != 0 {
+		cond, arg = `id = $1`, one
+	}
 	rows, err := s.read.QueryContext(ctx, `SELECT id, recipient, notify, orcpt, attempts, created_at, lane, status, next_at FROM deliveries
-		WHERE message_id = $1 ORDER BY id`, d.MessageID)
+		WHERE `+cond+` ORDER BY id`, arg)
 	if err != nil {
 		return fmt.Errorf("list due recipients: %w", err)
 	}
@@ -131,7 +135,7 @@ func (s *Store) dueRecipients(ctx context.Context, q DueQuery, d *Due, one int64
 		if err := rows.Scan(&r.ID, &r.Recipient, &r.Notify, &r.ORCPT, &r.Attempts, &created, &lane, &status, &next); err != nil {
 			return fmt.Errorf("list due recipients: %w", err)
 		}
-		if lane != q.Lane || status != "queued" || next > Micros(q.Now) || (one != 0 && r.ID != one) {
+		if lane != q.Lane || status != "queued" || next > Micros(q.Now) {
 			continue
 		}
 		r.CreatedAt = Time(created)
@@ -188,42 +192,13 @@ func (s *Store) Lanes(ctx context.Context, now time.Time, limit int) ([]Lane, er
 }
 
 // MarkInData writes down that the content is about to be sent to these
-// recipients, all or none. It is false, and nothing has changed, when one of
-// them is no longer queued or its message is held.
+// recipients. It is false when one of them is no longer queued or its message
+// is held; the transaction must then be rolled back.
 func (s *Store) MarkInData(ctx context.Context, tx *sql.Tx, ids []int64) (bool, error) {
 	var args []any
-	rows, err := tx.QueryContext(ctx, `UPDATE deliveries SET status = 'in_data' WHERE id IN (`+holders(&args, ids)+`) AND status = 'queued'
-		AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = deliveries.message_id AND m.held <> 0) RETURNING id`, args...)
-	if err != nil {
-		return false, fmt.Errorf("mark recipients: %w", err)
-	}
-	marked, err := scanIDs(rows)
-	if err != nil {
-		return false, fmt.Errorf("mark recipients: %w", err)
-	}
-	if len(marked) == len(ids) {
-		return true, nil
-	}
-	if len(marked) > 0 {
-		args = nil
-		if _, err := tx.ExecContext(ctx, `UPDATE deliveries SET status = 'queued' WHERE id IN (`+holders(&args, marked)+`)`, args...); err != nil {
-			return false, fmt.Errorf("mark recipients: %w", err)
-		}
-	}
-	return false, nil
-}
-
-func scanIDs(rows *sql.Rows) ([]int64, error) {
-	defer rows.Close()
-	var ids []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	n, err := exec(ctx, tx, "mark recipients", `UPDATE deliveries SET status = 'in_data' WHERE id IN (`+holders(&args, ids)+`) AND status = 'queued'
+		AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = deliveries.message_id AND m.held <> 0)`, args)
+	return n == int64(len(ids)), err
 }
 
 // Outcome is what became of some recipients in one attempt, all alike.
@@ -260,23 +235,18 @@ func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) error {
 		return err
 	}
 	args = []any{o.Status, o.Code, o.Enhanced, o.Reply, o.Remote, number(o.MaybeDup), next, done}
-	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET status = $1, code = $2, enhanced = $3, reply = $4, remote = $5,
+	_, err := exec(ctx, tx, "write outcome", `UPDATE deliveries SET status = $1, code = $2, enhanced = $3, reply = $4, remote = $5,
 		maybe_dup = CASE WHEN $6 = 1 THEN 1 ELSE maybe_dup END, next_at = $7, done_at = $8, attempts = attempts + 1
-		WHERE id IN (`+holders(&args, o.IDs)+`) AND status IN ('queued', 'in_data')`, args...)
-	if err != nil {
-		return fmt.Errorf("write outcome: %w", err)
-	}
-	return nil
+		WHERE id IN (`+holders(&args, o.IDs)+`) AND status IN ('queued', 'in_data')`, args)
+	return err
 }
 
 // Requeue puts recipients back that were not attempted.
 func (s *Store) Requeue(ctx context.Context, tx *sql.Tx, ids []int64, next time.Time) error {
 	args := []any{Micros(next)}
-	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET status = 'queued', next_at = $1 WHERE id IN (`+holders(&args, ids)+`) AND status IN ('queued', 'in_data')`, args...)
-	if err != nil {
-		return fmt.Errorf("requeue recipients: %w", err)
-	}
-	return nil
+	_, err := exec(ctx, tx, "requeue recipients", `UPDATE deliveries SET status = 'queued', next_at = $1
+		WHERE id IN (`+holders(&args, ids)+`) AND status IN ('queued', 'in_data')`, args)
+	return err
 }
 
 // inData repeats the condition of the index deliveries_open, without which

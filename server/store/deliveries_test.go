@@ -115,13 +115,17 @@ func TestMarkInData(t *testing.T) {
 	}
 	mark := func(want bool, ids ...int64) {
 		t.Helper()
-		inTx(t, s, func(ctx context.Context, tx *sql.Tx) error {
-			ok, err := s.MarkInData(ctx, tx, ids)
-			if ok != want {
-				t.Errorf("mark %v: %v, want %v", ids, ok, want)
+		taken := errors.New("taken")
+		err := s.Tx(context.Background(), func(tx *sql.Tx) error {
+			ok, err := s.MarkInData(context.Background(), tx, ids)
+			if err == nil && !ok {
+				return taken
 			}
 			return err
 		})
+		if (err == nil) != want || (err != nil && !errors.Is(err, taken)) {
+			t.Errorf("mark %v: %v, want %v", ids, err, want)
+		}
 	}
 	mark(true, 1)
 	mark(false, 1)

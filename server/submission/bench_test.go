@@ -60,3 +60,22 @@ func benchmark(b *testing.B, recipients, connections int) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "msg/s")
 }
+
+// BenchmarkLarge is one message of 90 MB over one connection.
+func BenchmarkLarge(b *testing.B) {
+	w := newWorld(b)
+	w.account("alice", "mega")
+	c := w.login("alice")
+	block := []byte(strings.Repeat(strings.Repeat("x", 74)+"\r\n", 1_000))
+	b.SetBytes(90_000_000)
+	for n := range b.N {
+		c.offer(envid(n+1), "x@a.example")
+		c.cmd("DATA", "354 ")
+		c.write(message(fmt.Sprint(n)))
+		for range 90_000_000 / len(block) {
+			c.conn.Write(block) // an error shows in the reply
+		}
+		c.write(".\r\n")
+		c.want("250 2.0.0 queued as ")
+	}
+}

@@ -145,6 +145,20 @@ func TestTooManyRecipients(t *testing.T) {
 	}
 }
 
+// TestRefusedRecipientsEnd: those that are refused are remembered, too, but
+// not without end.
+func TestRefusedRecipientsEnd(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", "standard")
+	c := w.login("alice")
+	c.offer("", "x@a.example")
+	for range offeredMax - 1 {
+		c.cmd("RCPT TO:<käse@b.example>", "553 5.6.7")
+	}
+	c.cmd("RCPT TO:<käse@b.example>", "452 4.5.3")
+	c.data(message("hello"), "250 2.0.0 queued as ")
+}
+
 // TestStoredDecisions: a replay is answered as the first time, from RCPT on.
 func TestStoredDecisions(t *testing.T) {
 	w := newWorld(t)

@@ -21,6 +21,7 @@ var (
 	errLoginLater = reply(454, 4, 7, 0, "Your login cannot be checked now, try again later")                       // RFC 4954 §4
 	errLoginForm  = reply(501, 5, 5, 2, "The login is malformed")
 	errNested     = reply(503, 5, 5, 1, "A message is being sent already, end it first") // RFC 5321 §4.1.4
+	errTooMany    = reply(452, 4, 5, 3, "Too many recipients")                           // RFC 5321 §4.5.3.1.10
 	errNeedsUTF8  = reply(553, 5, 6, 7, "The address needs SMTPUTF8")                    // RFC 6531 §3.5
 )
 

@@ -106,6 +106,9 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	if s.tx == nil {
 		return errNested // cannot happen: go-smtp wants MAIL first
 	}
+	if len(s.tx.offered) >= offeredMax {
+		return errTooMany
+	}
 	d := s.tx.decide(to)
 	notify := make([]string, len(opts.Notify))
 	for i, n := range opts.Notify {
