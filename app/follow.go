@@ -5,9 +5,8 @@ import (
 	"errors"
 	"math"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"servicesmtp.net/companion/app/mail"
 	"servicesmtp.net/companion/app/pace"
@@ -23,16 +22,17 @@ const refreshWait = 5 * time.Second
 // follow keeps an account's reports up to date, and tells its sender what they
 // change, until ctx ends.
 func (e *Engine) follow(ctx context.Context, a *account) {
-	var g errgroup.Group
-	g.Go(func() error { return a.follower.Run(ctx) })
-	g.Go(func() error {
+	var learning sync.WaitGroup
+	defer learning.Wait()
+	learning.Go(func() {
 		for sleepUntil(ctx, time.Time{}, a.news) == nil {
 			e.learn(ctx, a)
 			e.pub.changed()
 		}
-		return nil
 	})
-	g.Wait() // they return no error
+	if err := a.follower.Run(ctx); err != nil {
+		e.log.Error("the relay's reports are not followed", "account", a.settings.Name, "err", err)
+	}
 }
 
 // newFollower makes what reads an account's reports.

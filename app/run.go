@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -61,17 +62,17 @@ func (e *Engine) Stop() { e.stop() }
 
 // runAccounts runs the accounts that there are and those that come.
 func (e *Engine) runAccounts(ctx context.Context) {
-	var g errgroup.Group
+	var running sync.WaitGroup
+	defer running.Wait()
 	start := func(a *account) {
-		running, stop := context.WithCancel(ctx)
+		own, stop := context.WithCancel(ctx)
 		e.mu.Lock()
 		a.stop = stop
 		e.mu.Unlock()
-		g.Go(func() error {
+		running.Go(func() {
 			defer close(a.done)
 			defer stop()
-			e.runAccount(running, a)
-			return nil
+			e.runAccount(own, a)
 		})
 	}
 	all, _ := e.chosen("") // without a name there is nothing that it could miss
@@ -82,22 +83,20 @@ func (e *Engine) runAccounts(ctx context.Context) {
 		select {
 		case a := <-e.starts:
 			start(a)
-			continue
 		case <-ctx.Done():
+			return
 		}
-		break
 	}
-	g.Wait() // they return no error
 }
 
 // runAccount sends an account's mail and follows its reports until ctx ends.
 func (e *Engine) runAccount(ctx context.Context, a *account) {
-	var g errgroup.Group
-	g.Go(func() error { a.sender.run(ctx); return nil })
+	var parts sync.WaitGroup
+	parts.Go(func() { a.sender.run(ctx) })
 	if a.relay.known() {
-		g.Go(func() error { e.follow(ctx, a); return nil })
+		parts.Go(func() { e.follow(ctx, a) })
 	}
-	g.Wait() // they return no error
+	parts.Wait()
 }
 
 // newSender joins spool, gate and uplink for one account.

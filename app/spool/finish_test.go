@@ -131,7 +131,7 @@ func TestAcceptedByAnEarlierAttempt(t *testing.T) {
 	list := recipients(1)
 	accept(t, s, jobID(1), envelope("office", list), []byte("x"))
 	first := begin(t, s, jobID(1), 1, start)
-	must(t, s.Unknown(t.Context(), Ended{Attempt: first, LeftAt: start, At: start}))
+	must(t, s.Unknown(t.Context(), Ended{Attempt: first, LeftAt: start.Add(time.Second), At: start.Add(time.Second)}))
 	must(t, s.Replay(t.Context(), jobID(1), 1, start))
 	second := begin(t, s, jobID(1), 1, start)
 	must(t, s.Return(t.Context(), Ended{Attempt: second, At: start}, time.Time{}))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,6 +38,37 @@ func TestNetworkFileSystemIsRefused(t *testing.T) {
 	if left := names(t, dir); len(left) != 0 {
 		t.Errorf("written there: %v", left)
 	}
+}
+
+// Whoever waits while a transaction is written shares the next COMMIT.
+func TestWaitingRequestsShareACommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpool(t)
+		commits := 0
+		s.writer.committed = func(tx *tx) { commits++; s.committed(tx) }
+		hold := make(chan struct{})
+		var group sync.WaitGroup
+		group.Go(func() {
+			if err := s.write(context.Background(), func(*tx) error { <-hold; return nil }); err != nil {
+				t.Errorf("first: %v", err)
+			}
+		})
+		synctest.Wait()
+		for n := range 32 {
+			group.Go(func() {
+				if err := put(context.Background(), s, jobID(n), envelope("office", recipients(1)), []byte("x")); err != nil {
+					t.Errorf("accept %d: %v", n, err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(hold)
+		group.Wait()
+		if commits != 1 {
+			t.Errorf("%d commits for all, want 1", commits)
+		}
+		must(t, s.Close())
+	})
 }
 
 func TestThirtyTwoWriters(t *testing.T) {

@@ -247,6 +247,9 @@ func TestAttempts(t *testing.T) {
 	open, returned, lost, done := begin(t, s, jobID(1), 1, at(1)), begin(t, s, jobID(1), 2, at(2)), begin(t, s, jobID(1), 3, at(3)), begin(t, s, jobID(1), 4, at(4))
 	must(t, s.Return(ctx, Ended{Attempt: returned, LeftAt: at(5), At: at(6)}, time.Time{})) // cut off inside DATA: it counts for the pace
 	must(t, s.Unknown(ctx, Ended{Attempt: lost, LeftAt: at(7), At: at(8)}))
+	answered := begin(t, s, jobID(1), 5, at(5))
+	must(t, s.Unknown(ctx, Ended{Attempt: answered, LeftAt: at(11), At: at(12)}))
+	must(t, s.Finish(ctx, FinishRequest{Job: jobID(1), Number: 5, At: at(13), Outcomes: answers(recipients(250)[200:], mail.StatusAccepted, mail.Reply{})}))
 	list := recipients(250)[150:200]
 	must(t, s.Finish(ctx, FinishRequest{Attempt: done, LeftAt: at(9), At: at(10), Outcomes: answers(list, mail.StatusAccepted, mail.Reply{})}))
 	attempt := func(id int64, number, started, left, ended int, result AttemptResult) Attempt {
@@ -262,6 +265,7 @@ func TestAttempts(t *testing.T) {
 	all := []Attempt{
 		attempt(open, 1, 1, 0, 0, AttemptOpen), attempt(returned, 2, 2, 5, 6, AttemptReturned),
 		attempt(lost, 3, 3, 7, 8, AttemptLost), attempt(done, 4, 4, 9, 10, AttemptDone),
+		attempt(answered, 5, 5, 11, 13, AttemptDone), // a check says nothing of when it left: that stays known
 	}
 	got, err := s.Attempts(ctx, "office", at(0))
 	must(t, err)
@@ -271,7 +275,7 @@ func TestAttempts(t *testing.T) {
 	// What is open counts whenever it began; the others by start or by DATA.
 	got, err = s.Attempts(ctx, "office", at(7))
 	must(t, err)
-	if d := cmp.Diff([]Attempt{all[0], all[2], all[3]}, got); d != "" {
+	if d := cmp.Diff([]Attempt{all[0], all[2], all[3], all[4]}, got); d != "" {
 		t.Errorf("since 7:\n%s", d)
 	}
 	if got, err := s.Attempts(ctx, "home", at(0)); err != nil || len(got) != 0 {

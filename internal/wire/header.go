@@ -66,7 +66,7 @@ func (c *CleanReader) Read(p []byte) (int, error) {
 
 // finish is reached once at the end of input.
 func (c *CleanReader) finish() error {
-	if c.err == io.EOF && c.lastCR {
+	if errors.Is(c.err, io.EOF) && c.lastCR {
 		return ErrBareLine
 	}
 	if len(c.name) > 0 && c.naming { // the message ends inside a field name

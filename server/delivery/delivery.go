@@ -172,13 +172,6 @@ func (t Timeouts) limit(size int64) time.Duration {
 	return t.Whole + time.Duration(size)*time.Second/slowest
 }
 
-// Longest is the longest that one Deliver, with opening a connection, may take
-// for a message of size bytes.
-func (t Timeouts) Longest(size int64) time.Duration {
-	t = t.withDefaults()
-	return 2*(openLimit(t)+t.limit(size)) + t.Dot
-}
-
 // openLimit bounds connecting to all of a lane's hosts.
 func openLimit(t Timeouts) time.Duration { return 2 * t.Command }
 

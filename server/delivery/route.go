@@ -23,6 +23,11 @@ func New(c Config) (Route, error) {
 		}
 		return newMaildir(path)
 	}
+	return newSmarthost(c)
+}
+
+// newSmarthost makes the route to the one host that c names.
+func newSmarthost(c Config) (Route, error) {
 	u, err := url.Parse(c.Route)
 	if err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, fmt.Errorf("delivery.route %q: %w", c.Route, ErrRoute)

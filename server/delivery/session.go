@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -179,8 +180,7 @@ func (s *session) expect(command string, code int) (reply, error) {
 func (s *session) send(commands ...string) error {
 	s.deadline(s.timeouts.Command)
 	for _, c := range commands {
-		s.w.WriteString(c) // a failed write shows in Flush
-		s.w.WriteString("\r\n")
+		io.WriteString(s.w, c+"\r\n") // a failed write shows in Flush
 	}
 	if err := s.w.Flush(); err != nil {
 		s.broken = true

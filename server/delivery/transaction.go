@@ -193,7 +193,7 @@ func (t *transaction) data(body io.Reader) (dot bool, err error) {
 	if err := t.copy(st, body); err != nil {
 		return false, err
 	}
-	s.w.WriteString(st.end()) // a failed write shows in Flush
+	io.WriteString(s.w, st.end()) // a failed write shows in Flush
 	// From here on the server may have everything, even if Flush fails.
 	s.limit = time.Now().Add(s.timeouts.Block + s.timeouts.Dot)
 	s.deadline(s.timeouts.Block)

@@ -58,7 +58,7 @@ func (d *drain) end() {
 func (d *drain) disconnect() {
 	if d.conn != nil {
 		d.q.lanes.connected(d.lane, -1)
-		d.conn.Close() // all that was promised over it is written down already
+		_ = d.conn.Close() // all that was promised over it is written down already
 		d.conn = nil
 	}
 }

@@ -77,8 +77,14 @@ func TestRacingAcceptance(t *testing.T) {
 			if n := w.count(`attempts <> 1 OR maybe_dup <> 0`); n != 0 {
 				t.Errorf("%d recipients with more than one attempt", n)
 			}
-			if len(w.q.lanes.byName) != 0 || w.q.lanes.running != 0 {
-				t.Errorf("%d lanes and %d slots left behind", len(w.q.lanes.byName), w.q.lanes.running)
+			if w.q.lanes.running != 0 {
+				t.Errorf("%d slots left behind", w.q.lanes.running)
+			}
+			// A lane may be left for a job that the start inserted and nobody needed.
+			for name, l := range w.q.lanes.byName {
+				if len(l.busy) != 0 || len(l.claims.messages) != 0 || len(l.claims.ids) != 0 || len(l.jobs) == 0 {
+					t.Errorf("lane %s left behind: %+v", name, l.busy)
+				}
 			}
 		})
 	}

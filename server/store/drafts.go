@@ -175,7 +175,7 @@ func (d *Draft) rename() error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(final); err == nil {
+	if exists(final) {
 		err = os.Remove(d.path)
 	} else if err = os.Rename(d.path, final); err != nil && exists(final) {
 		err = os.Remove(d.path) // Windows does not replace a file that is being read

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -321,5 +322,27 @@ func TestUploadsAtOnce(t *testing.T) {
 		if got := s.files(t); len(got) != round+1 {
 			t.Fatalf("files %v, want one for each round", got)
 		}
+	}
+}
+
+// TestAFileThatCannotBeNamedIsAnError: a failed rename must not pass for a
+// stored body.
+func TestAFileThatCannotBeNamedIsAnError(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	d := s.Bodies().Draft("account", 1<<20)
+	if _, err := d.Write(make([]byte, InlineMax+1)); err != nil {
+		t.Fatal(err)
+	}
+	d.name.sha256 = strings.Repeat("ab", 32)
+	final, err := s.bodyPath(d.name.account, d.name.sha256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(final), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.path += ".gone"
+	if err := d.rename(); err == nil {
+		t.Error("the body has no file, and nobody was told")
 	}
 }
