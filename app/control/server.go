@@ -70,7 +70,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	}
 	endCalls()
 	err = errors.Join(broken(err), s.shutdown(server, bounded))
-	<-served
+	<-served //nolint:errcheck // what it says was joined above, or is http.ErrServerClosed
 	conns.Wait()
 	return err
 }

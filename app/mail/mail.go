@@ -51,7 +51,7 @@ type Envelope struct {
 	Size       ByteSize     // of the stored message, our Received included
 	BodySum    wire.BodySum // of the stored message
 	AcceptedAt time.Time
-	UTF8       bool   // SMTPUTF8 was asked for (RFC 6531 §3.4)
+	UTF8       bool   // SMTPUTF8 was asked for and is needed (RFC 6531 §3.4)
 	EightBit   bool   // BODY=8BITMIME (RFC 6152 §3)
 	Return     string // RET: "FULL", "HDRS" or "" (RFC 3461 §4.3)
 	ClientID   string // ENVID of the mail program, or ""
@@ -91,7 +91,7 @@ type Batch struct {
 	ClientID   string
 	Attempts   int       // dials so far, the present one included
 	Round      int       // how often these recipients were deferred before
-	FirstTry   time.Time // AcceptedAt of the job: retries end some days later
+	FirstTry   time.Time // start of the first attempt, zero before it: retries end some days later
 	Store      string    // of the endpoint that it was last offered to, or ""
 }
 

@@ -19,9 +19,9 @@ func (s *session) Auth(mechanism string) (sasl.Server, error) {
 	}
 	switch mechanism {
 	case sasl.Plain:
-		return exchange(s.plain()), nil
+		return s.plain(), nil
 	case sasl.Login:
-		return exchange(s.login()), nil
+		return s.login(), nil
 	}
 	return nil, s.srv.reply(noMechanism)
 }

@@ -174,7 +174,7 @@ func TestProtocol(t *testing.T) {
 // as go-smtp does.
 func codeOf(t *testing.T, err error) string {
 	t.Helper()
-	r, ok := err.(*smtp.SMTPError) //nolint:errorlint // a wrapped one is just what must not come
+	r, ok := err.(*smtp.SMTPError) // a wrapped one is just what must not come
 	if !ok {
 		t.Fatalf("not a bare *smtp.SMTPError: %T", err)
 	}

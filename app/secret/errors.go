@@ -58,7 +58,7 @@ const openPrompt = "Look for a window that asks for the keyring's password."
 func explained(key string, kind, cause error) *Error {
 	e := &Error{Kind: kind, Err: cause}
 	switch kind {
-	case ErrNotFound:
+	case ErrNotFound: //nolint:errorlint // kind is one of the sentinels itself
 		e.Sentence, e.Action, e.Err = fmt.Sprintf("There is no %s.", name(key)), "Enter it.", nil
 		if key == LocalKey {
 			e.Action = "Make a new one."

@@ -50,7 +50,7 @@ func networkFS(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read mounts: %w", err)
 	}
-	kind := mountKind(mounts, fmt.Sprintf("%d:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev))))
+	kind := mountKind(mounts, fmt.Sprintf("%d:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)))) //nolint:unconvert // Dev is narrower on other processors
 	if slices.Contains(remoteFUSE, kind) {
 		return kind, nil
 	}

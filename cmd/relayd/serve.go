@@ -192,7 +192,7 @@ func (r *relay) endpoints() []api.Endpoint {
 // run serves until ctx ends or a part fails. What takes mail in stops first,
 // acceptance after it, so that no session loses its answer.
 func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
-	apiListener, err := net.Listen("tcp", r.cfg.API.Listen)
+	apiListener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.cfg.API.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w", err)
 	}

@@ -37,7 +37,7 @@ func Listen(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove old socket: %w", err)
 	}
-	ln, err := net.Listen("unix", addr)
+	ln, err := net.Listen("unix", addr) //nolint:noctx // binding a socket file waits for nothing
 	if err != nil {
 		return nil, fmt.Errorf("listen on control socket: %w", err)
 	}

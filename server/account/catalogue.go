@@ -87,7 +87,7 @@ func Parse(text []byte) (Catalogue, error) {
 
 // plan checks an entry and fills in what follows from it.
 func (e entry) plan() (Plan, error) {
-	p := Plan{Name: e.Name, Title: e.Title, Kind: e.Kind, Bytes: e.Bytes, Emails: e.Emails, Monthly: e.Monthly}
+	p := Plan(e)
 	if !planName.MatchString(e.Name) {
 		return Plan{}, errors.New("name: use lower-case letters, digits and hyphens")
 	}

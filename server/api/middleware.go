@@ -179,7 +179,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		start := time.Now()
 		defer func() {
 			p := recover()
-			if p == http.ErrAbortHandler {
+			if p == http.ErrAbortHandler { //nolint:errorlint // what was panicked with is this very value
 				panic(p) // asked for
 			}
 			if p != nil {

@@ -112,6 +112,6 @@ func serve(ctx context.Context, srv *http.Server, run func() error, stopping fun
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close()
 	}
-	<-served // http.ErrServerClosed
+	<-served //nolint:errcheck // http.ErrServerClosed
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -93,8 +94,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	if !c.begun {
 		c.begun = true
 		if err := c.begin(); err != nil {
-			c.Close()
-			return 0, err
+			return 0, errors.Join(err, c.Close())
 		}
 		if c.startTLS {
 			return len(p), nil
