@@ -35,7 +35,7 @@ func TestKillTheCompanion(t *testing.T) {
 func TestKillTheRelay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{rpm: 12000, plan: "unlimited-standard"})
-	w.far.set(func(f *far) { f.delayDot = 20 * time.Millisecond })
+	w.far.set(func(f *far) { f.delayDot = 300 * time.Millisecond }) // so that kills come between the dot and its answer
 	to := addresses(1000, "r", "dst.invalid")
 	w.mustSend("news@example.com", to[:500], message("one", 5000))
 	w.mustSend("news@example.com", to[500:], message("two", 5000))
