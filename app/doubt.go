@@ -65,7 +65,7 @@ func (s *sender) askRelay(ctx context.Context) (more bool, err error) {
 	if len(ask)+len(closing) == 0 {
 		return false, nil
 	}
-	if s.relay == nil || !s.relay.known() {
+	if !s.relay.known() {
 		return false, s.leaveToPerson(ctx, append(ask, closing...))
 	}
 	more = len(ask) > askAtOnce || len(closing) > askAtOnce
