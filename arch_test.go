@@ -39,18 +39,26 @@ var rules = map[string]rule{
 	"internal/socket":  {nil, "HTTP over a Unix socket, no mail"},
 
 	"app/mail":     {[]string{"internal/wire", "internal/units"}, "vocabulary: everybody imports it, so it imports nobody"},
+	"app/say":      {[]string{"app/mail"}, "pure: words for people"},
 	"app/batch":    {[]string{"internal/wire", "app/mail"}, "pure"},
 	"app/pace":     {[]string{"app/mail"}, "pure"},
 	"app/spool":    {with("app/mail"), "a stage does not know the other stages; app/run.go joins them"},
 	"app/proxy":    {with("app/mail"), "a stage does not know the other stages"},
 	"app/uplink":   {with("app/mail"), "a stage does not know the other stages"},
 	"app/reports":  {with("app/mail", "relayclient"), "reads the relay's API, shows nothing"},
-	"app/secret":   {with(), "passwords only; knows no account"},
-	"app/settings": {with("app/mail"), "one file; knows no stage"},
+	"app/secret":   {with("app/say"), "passwords only; knows no account"},
+	"app/settings": {with("app/mail", "app/say"), "one file; knows no stage"},
 	"app/apptest":  {with("app/mail"), "doubles for tests, below the stages"},
-	"app": {with("app/mail", "app/batch", "app/pace", "app/spool", "app/proxy", "app/uplink", "app/reports", "app/secret", "app/settings",
+	"app": {with("app/mail", "app/say", "app/batch", "app/pace", "app/spool", "app/proxy", "app/uplink", "app/reports", "app/secret", "app/settings",
 		"relayclient"), "the façade joins the stages, and is all that a skin sees"},
-	"app/control": {with("app", "app/mail"), "carries the façade over a socket"},
+	"app/control": {with("app", "app/mail", "app/say"), "carries the façade over a socket"},
+
+	"assets":       {nil, "embedded data"},
+	"ui/viewmodel": {[]string{"app", "app/mail", "app/say"}, "pure: State in words, numbers and flags; no Fyne"},
+	"ui/look":      {[]string{"assets"}, "theme, icons and widgets of our own; knows no mail"},
+	"ui/host":      {nil, "what this desktop offers: tray, notifications, start at login; knows no mail"},
+	"ui/hosttest":  {nil, "a tray, a notification service and a keyring for tests"},
+	"ui":           {[]string{"app", "app/mail", "app/say", "ui/viewmodel", "ui/look", "ui/host", "assets"}, "the window sees the façade only"},
 
 	"relayclient": {nil, "public client: usable without the rest"},
 
@@ -67,8 +75,10 @@ var rules = map[string]rule{
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
 	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},
+	"cmd/companion":    {with("app/*", "app", "ui/*", "ui", "assets"), "composition root: window and tray"},
 	"cmd/relayd":       {with("server/*"), "composition root: relay"},
 	"e2e":              {[]string{"internal/wire"}, "black box: only the built programs"},
+	"e2e/ui":           {[]string{"ui/hosttest"}, "black box: the built window, driven from outside"},
 	"bench":            {nil, "black box: only the built programs; `make bench` runs it"},
 }
 
@@ -81,13 +91,13 @@ var guarded = map[string]rule{
 	"modernc.org/sqlite":              {[]string{"internal/lite", "server/store", "app/spool", "app/reports"}, "SQL stays in the stores"},
 	"github.com/pressly/goose":        {[]string{"internal/lite"}, "one way to migrate"},
 	"github.com/danielgtaylor/huma":   {[]string{"server/api"}, "one API"},
-	"github.com/alecthomas/kong":      {[]string{"cmd/companionctl", "cmd/relayd"}, "flags belong to the composition roots"},
+	"github.com/alecthomas/kong":      {[]string{"cmd/companionctl", "cmd/companion", "cmd/relayd"}, "flags belong to the composition roots"},
 	"github.com/emersion/go-smtp":     {[]string{"app/proxy", "app/uplink", "app/apptest", "server/submission", "server/delivery", "e2e"}, "SMTP stays at the edges"},
 	"github.com/pelletier/go-toml/v2": {[]string{"app/settings", "server/config", "server/account"}, "settings are read in one place each"},
 }
 
 // testOnly packages may be imported by _test.go files of any package.
-var testOnly = []string{"app/apptest"}
+var testOnly = []string{"app/apptest", "ui/hosttest"}
 
 func TestImports(t *testing.T) {
 	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {

@@ -1,6 +1,10 @@
 package app
 
-import "errors"
+import (
+	"errors"
+
+	"servicesmtp.net/companion/app/say"
+)
 
 // What callers of the façade branch on.
 var (
@@ -14,6 +18,32 @@ type UserError struct {
 	Sentence string
 	Action   string // "" where nothing can be done
 	Err      error  // technical cause, for the log and the details view
+	Said     Said   // for any language; empty where Sentence and Action are the keys themselves
+}
+
+// userError is a failure whose words have values in them.
+func userError(sentence, action say.Text, err error) *UserError {
+	return &UserError{
+		Sentence: sentence.String(), Action: action.String(), Err: err,
+		Said: Said{Sentence: say.Words{sentence}, Action: say.Words{action}},
+	}
+}
+
+// Words are what err says to a person, for any language. An error that is no
+// *UserError has none.
+func Words(err error) (Said, bool) {
+	var u *UserError
+	if !errors.As(err, &u) {
+		return Said{}, false
+	}
+	said := u.Said
+	if len(said.Sentence) == 0 {
+		said.Sentence = say.Words{say.T(u.Sentence)}
+	}
+	if len(said.Action) == 0 {
+		said.Action = say.Words{say.T(u.Action)}
+	}
+	return said, true
 }
 
 // Error implements error.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/say"
 )
 
 // Mood is the state of the engine, or of an account, in one word. The words
@@ -30,12 +31,37 @@ type State struct {
 	Mood     Mood           `json:"state"`
 	Sentence string         `json:"sentence"` // what a person should know, in one sentence
 	Action   string         `json:"action"`   // what a person can do, or ""
+	Said     Said           `json:"-"`        // the same, for any language
+	Do       Deed           `json:"-"`        // what a skin can offer to do at once
 	Listen   []ListenState  `json:"listen"`
 	Accounts []AccountState `json:"accounts"`
 	Spool    SpoolState     `json:"spool"`
 	LastMail *LastMail      `json:"last_mail,omitempty"`
-	Jobs     []JobState     `json:"jobs"` // those in progress, oldest first, at most MaxStateJobs
+	Jobs     []JobState     `json:"jobs"`              // those in progress, oldest first, at most MaxStateJobs
+	Notices  []NoticeState  `json:"notices,omitempty"` // of the service, not yet seen, newest first, at most MaxStateNotices
 }
+
+// Said is a sentence and an action, for any language.
+type Said struct {
+	Sentence say.Words
+	Action   say.Words
+}
+
+// Deed is the one thing that would help, where a skin can do it for the user.
+type Deed string
+
+// What a skin can offer.
+const (
+	DeedNone       Deed = ""
+	DeedSetAccount Deed = "set_account" // enter an account for the first time
+	DeedPassword   Deed = "password"    // enter the password again
+	DeedResume     Deed = "resume"
+	DeedRetry      Deed = "retry"  // try again now
+	DeedQueue      Deed = "queue"  // look at the queue and decide
+	DeedListen     Deed = "listen" // choose another port
+	DeedLog        Deed = "log"    // look at the log
+	DeedUsage      Deed = "usage"  // look at what was used
+)
 
 // MaxStateJobs bounds the jobs in a State; Jobs pages through all of them.
 const MaxStateJobs = 20
@@ -48,6 +74,7 @@ type ListenState struct {
 	Sentence string `json:"sentence,omitempty"` // why not
 	Action   string `json:"action,omitempty"`
 	Offered  string `json:"offered,omitempty"` // a free address that would work
+	Said     Said   `json:"-"`
 }
 
 // AccountState is one account's queue and what it waits for.
@@ -65,6 +92,8 @@ type AccountState struct {
 	FinishAt   *time.Time  `json:"finish_at,omitempty"`
 	Endpoint   string      `json:"endpoint,omitempty"` // the way out that worked last
 	Quota      *QuotaState `json:"quota,omitempty"`
+	Said       Said        `json:"-"`
+	Do         Deed        `json:"-"`
 }
 
 // HoldState says why an account's queue waits.
@@ -81,6 +110,7 @@ type PaceState struct {
 	PerMinute int        `json:"recipients_per_minute"` // 0: no limit
 	NextAt    *time.Time `json:"next_at,omitempty"`
 	SlowedBy  string     `json:"slowed_by,omitempty"` // in words
+	Slowed    say.Text   `json:"-"`                   // the same, for any language
 }
 
 // QuotaState is the plan's period as the relay last told it.
@@ -101,6 +131,7 @@ type SpoolState struct {
 	Action   string        `json:"action,omitempty"`
 	Bytes    mail.ByteSize `json:"bytes"`
 	MaxBytes mail.ByteSize `json:"max_bytes"`
+	Said     Said          `json:"-"`
 }
 
 // LastMail tells which program handed in the last message, and how.
@@ -199,7 +230,7 @@ type AddressError struct {
 	Account string    `json:"account"`
 	Address string    `json:"address"`
 	Code    string    `json:"code"`   // "550 5.1.1"
-	Reason  string    `json:"reason"` // in plain words
+	Reason  string    `json:"reason"` // in plain words; English, and the key of its translations
 	Reply   string    `json:"reply"`  // the server's own words
 	Source  string    `json:"source"` // "relay" (refused on hand-over) or "recipient" (the recipient's server)
 	Job     string    `json:"job,omitempty"`
