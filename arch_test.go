@@ -25,7 +25,7 @@ type rule struct {
 }
 
 // shared is what both halves may use; it knows neither.
-var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable", "internal/lite"}
+var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders"}
 
 func with(more ...string) []string { return append(slices.Clone(shared), more...) }
 
@@ -36,6 +36,7 @@ var rules = map[string]rule{
 	"internal/durable": {nil, "files, no mail"},
 	"internal/listen":  {nil, "connections, no mail"},
 	"internal/lite":    {nil, "SQLite, no tables"},
+	"internal/folders": {nil, "where the companion keeps its data; makes none"},
 	"internal/socket":  {nil, "HTTP over a Unix socket, no mail"},
 
 	"app/mail":     {[]string{"internal/wire", "internal/units"}, "vocabulary: everybody imports it, so it imports nobody"},

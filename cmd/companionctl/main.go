@@ -22,6 +22,7 @@ import (
 	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/app/control"
 	"servicesmtp.net/companion/app/secret"
+	"servicesmtp.net/companion/internal/folders"
 	"servicesmtp.net/companion/internal/socket"
 )
 
@@ -93,7 +94,7 @@ func run(ctx context.Context, args []string, inv *invocation) (code int) {
 			code = e.code
 		}
 	}()
-	fallback, fallbackErr := defaultData()
+	fallback, fallbackErr := folders.Default()
 	var c commands
 	parser, err := kong.New(&c, kong.Name("companionctl"), kong.Description("The ServiceSMTP companion in a terminal."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Writers(inv.out, inv.err), kong.Vars{"data": fallback},
@@ -108,7 +109,7 @@ func run(ctx context.Context, args []string, inv *invocation) (code int) {
 		return exitUsage
 	}
 	inv.ctx = ctx
-	if inv.data, inv.config, err = folders(c.Data, c.Config, fallback, fallbackErr); err == nil {
+	if inv.data, inv.config, err = folders.Resolve(c.Data, c.Config, fallback, fallbackErr); err == nil {
 		err = command.Run(inv)
 	}
 	return inv.exit(err)
@@ -158,7 +159,7 @@ func inWords(err error) string {
 }
 
 // socketPath is where the engine of the data folder listens.
-func (inv *invocation) socketPath() string { return filepath.Join(inv.data, "control.sock") }
+func (inv *invocation) socketPath() string { return filepath.Join(inv.data, folders.SocketName) }
 
 // ask opens a client for one command and closes it.
 func (inv *invocation) ask(f func(*control.Client) error) error {

@@ -9,6 +9,7 @@ import (
 	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/app/secret"
 	"servicesmtp.net/companion/app/settings"
+	"servicesmtp.net/companion/internal/folders"
 )
 
 // offline works on the settings and the keyring while no engine runs, so that
@@ -23,7 +24,7 @@ func newOffline(inv *invocation, log *slog.Logger) *offline {
 }
 
 func openSecrets(data string, log *slog.Logger) *secret.Store {
-	return secret.Open(secret.Config{Dir: filepath.Join(data, "secrets"), Log: log})
+	return secret.Open(secret.Config{Dir: filepath.Join(data, folders.SecretsName), Log: log})
 }
 
 func (o *offline) close() error { return o.secrets.Close() }

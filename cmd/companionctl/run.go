@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-
-	"golang.org/x/sync/errgroup"
 
 	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/app/control"
@@ -72,37 +68,9 @@ func (r *runCommand) Run(inv *invocation) (err error) {
 		return errors.Join(err, e.Close())
 	}
 	log.Info("companion starts", "version", version)
-	err = inv.serve(e, ln, log)
+	err = control.New(e, log.With("part", "control")).Host(inv.ctx, e, ln, func() error {
+		return inv.json(ready{Event: "ready", SMTP: append([]string{}, e.SMTPAddrs()...), Control: inv.socketPath()})
+	})
 	log.Info("companion has ended")
 	return err
-}
-
-// serve runs the engine and its control socket. The socket stays until the
-// engine has ended, so that `companionctl stop` can wait for it.
-func (inv *invocation) serve(e engine, ln net.Listener, log *slog.Logger) error {
-	controlling, endControl := context.WithCancel(context.WithoutCancel(inv.ctx))
-	defer endControl()
-	running, endRun := context.WithCancel(inv.ctx)
-	defer endRun()
-	var g errgroup.Group
-	g.Go(func() error {
-		defer endRun() // an engine that nobody can reach is no use
-		if err := control.New(e, log.With("part", "control")).Run(controlling, ln); err != nil {
-			return fmt.Errorf("serve control socket: %w", err)
-		}
-		return nil
-	})
-	g.Go(func() error {
-		select {
-		case <-e.Ready():
-			return inv.json(ready{Event: "ready", SMTP: append([]string{}, e.SMTPAddrs()...), Control: inv.socketPath()})
-		case <-controlling.Done(): // ended before it was ready
-			return nil
-		}
-	})
-	g.Go(func() error {
-		defer endControl()
-		return e.Run(running)
-	})
-	return g.Wait()
 }

@@ -1,4 +1,6 @@
-package main
+// Package folders says where the companion keeps its data and its settings, for
+// the window and the terminal alike. It makes no folder.
+package folders
 
 import (
 	"fmt"
@@ -7,8 +9,16 @@ import (
 	"runtime"
 )
 
-// defaultData is the data folder of this user on this system.
-func defaultData() (string, error) {
+// Names in the data folder.
+const (
+	SettingsName = "companion.toml"
+	SocketName   = "control.sock"
+	LogName      = "companion.log"
+	SecretsName  = "secrets"
+)
+
+// Default is the data folder of this user on this system.
+func Default() (string, error) {
 	return dataFor(runtime.GOOS, os.Getenv, os.UserHomeDir)
 }
 
@@ -34,9 +44,9 @@ func dataFor(system string, env func(string) string, home func() (string, error)
 	return filepath.Join(append([]string{dir}, below...)...), nil
 }
 
-// folders makes absolute paths of the flags, so that they mean the same to
-// everyone who is told them.
-func folders(dataFlag, configFlag, fallback string, fallbackErr error) (data, config string, err error) {
+// Resolve makes absolute paths of the flags, so that they mean the same to
+// everyone who is told them. fallback and its error are what Default said.
+func Resolve(dataFlag, configFlag, fallback string, fallbackErr error) (data, config string, err error) {
 	data = fallback
 	if dataFlag != "" {
 		data, err = filepath.Abs(dataFlag)
@@ -47,7 +57,7 @@ func folders(dataFlag, configFlag, fallback string, fallbackErr error) (data, co
 		return "", "", err
 	}
 	if configFlag == "" {
-		return data, filepath.Join(data, "companion.toml"), nil
+		return data, filepath.Join(data, SettingsName), nil
 	}
 	config, err = filepath.Abs(configFlag)
 	return data, config, err
