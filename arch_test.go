@@ -54,12 +54,13 @@ var rules = map[string]rule{
 		"relayclient"), "the façade joins the stages, and is all that a skin sees"},
 	"app/control": {with("app", "app/mail", "app/say"), "carries the façade over a socket"},
 
-	"assets":       {nil, "embedded data"},
-	"ui/viewmodel": {[]string{"app", "app/mail", "app/say"}, "pure: State in words, numbers and flags; no Fyne"},
-	"ui/look":      {[]string{"assets"}, "theme, icons and widgets of our own; knows no mail"},
-	"ui/host":      {nil, "what this desktop offers: tray, notifications, start at login; knows no mail"},
-	"ui/hosttest":  {nil, "a tray, a notification service and a keyring for tests"},
-	"ui":           {[]string{"app", "app/mail", "app/say", "ui/viewmodel", "ui/look", "ui/host", "assets"}, "the window sees the façade only"},
+	"assets":         {nil, "embedded data"},
+	"assets/iconset": {[]string{"assets"}, "writes the mark as PNG files for packages"},
+	"ui/viewmodel":   {[]string{"app", "app/mail", "app/say"}, "pure: State in words, numbers and flags; no Fyne"},
+	"ui/look":        {[]string{"assets"}, "theme, icons and widgets of our own; knows no mail"},
+	"ui/host":        {nil, "what this desktop offers: tray, notifications, start at login; knows no mail"},
+	"ui/hosttest":    {nil, "a tray, a notification service and a keyring for tests"},
+	"ui":             {[]string{"app", "app/mail", "app/say", "ui/viewmodel", "ui/look", "ui/host", "assets"}, "the window sees the façade only"},
 
 	"relayclient": {nil, "public client: usable without the rest"},
 

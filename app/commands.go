@@ -2,21 +2,20 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/say"
 	"servicesmtp.net/companion/app/secret"
 	"servicesmtp.net/companion/app/settings"
-	"servicesmtp.net/companion/app/spool"
 	"servicesmtp.net/companion/app/uplink"
 	"servicesmtp.net/companion/internal/durable"
 )
@@ -72,7 +71,8 @@ func (e *Engine) readPaused() error {
 		err = json.Unmarshal(text, &names)
 	}
 	if err != nil {
-		return &UserError{Sentence: "It cannot be read which accounts are paused.", Action: "Remove " + pausedName + " from the data folder; nothing is paused then.", Err: err}
+		return userError(say.T("It cannot be read which accounts are paused."),
+			say.T("Remove {{.File}} from the data folder; nothing is paused then.").With("File", pausedName), err)
 	}
 	for _, n := range names {
 		e.paused[n] = true
@@ -150,17 +150,6 @@ func (e *Engine) Resolve(ctx context.Context, job mail.JobID, number int, sendAg
 	return nil
 }
 
-// jobError puts a refusal of the spool into words.
-func jobError(job mail.JobID, err error) error {
-	switch {
-	case errors.Is(err, spool.ErrNotFound):
-		return &UserError{Sentence: fmt.Sprintf("There is no message %q in the queue.", job), Action: "See: companionctl queue list", Err: ErrNotFound}
-	case errors.Is(err, spool.ErrState):
-		return &UserError{Sentence: "The message is done already; there is nothing left to change.", Action: "See: companionctl queue show " + string(job), Err: err}
-	}
-	return spoolError(err)
-}
-
 // Accounts lists the configured accounts, without secrets.
 func (e *Engine) Accounts(context.Context) ([]AccountInfo, error) {
 	e.mu.Lock()
@@ -182,8 +171,11 @@ func (e *Engine) Accounts(context.Context) ([]AccountInfo, error) {
 func (e *Engine) SetAccount(ctx context.Context, in AccountInput) error {
 	old, _ := e.account(in.Name) // nil for a new one
 	s := settings.Account{Name: in.Name, User: in.User, Endpoints: in.Endpoints, API: in.API, CAFile: in.CAFile, Senders: in.Senders, Credential: settings.Keyring}
-	if old != nil {
+	switch service := e.current().Service; {
+	case old != nil:
 		s.Credential = old.settings.Credential
+	case len(s.Endpoints) == 0: // the user names no relay, so it is the usual one
+		s.Endpoints, s.API, s.CAFile = service.Endpoints, cmp.Or(s.API, service.API), cmp.Or(s.CAFile, service.CAFile)
 	}
 	if err := e.checkAccount(s); err != nil {
 		return err
@@ -193,6 +185,8 @@ func (e *Engine) SetAccount(ctx context.Context, in AccountInput) error {
 			return err
 		}
 	}
+	e.change.Lock()
+	defer e.change.Unlock()
 	if in.Password != "" {
 		e.cfg.Secrets.Use(s.Name, s.Credential)
 		credential, err := e.cfg.Secrets.Keep(ctx, s.Name, in.Password)
@@ -202,19 +196,17 @@ func (e *Engine) SetAccount(ctx context.Context, in AccountInput) error {
 		s.Credential = credential
 	}
 	if err := settings.SetAccount(e.cfg.SettingsPath, s); err != nil {
-		return &UserError{Sentence: "The account cannot be stored in the settings: " + strings.TrimSuffix(err.Error(), ".") + ".", Action: "Check the settings file.", Err: err}
+		return settingsError(say.T("The account cannot be stored in the settings."), say.T("Check the settings file."), err)
 	}
 	return e.replaceAccount(ctx, s.Name, &s)
 }
 
 // checkAccount refuses what the settings would refuse.
 func (e *Engine) checkAccount(s settings.Account) error {
-	e.mu.Lock()
-	next := e.settings
-	e.mu.Unlock()
+	next := e.current()
 	next.Accounts = append(slices.DeleteFunc(slices.Clone(next.Accounts), func(a settings.Account) bool { return a.Name == s.Name }), s)
 	if err := next.Validate(); err != nil {
-		return &UserError{Sentence: strings.TrimSuffix(err.Error(), ".") + ".", Err: err}
+		return invalid(err)
 	}
 	return nil
 }
@@ -236,21 +228,15 @@ func (e *Engine) testAccount(ctx context.Context, s settings.Account, password s
 	if !errors.As(err, &failed) {
 		return err
 	}
-	w := holdWords[failed.Hold.Reason]
-	sentence := w.sentence
+	w, ok := testWords[failed.Hold.Reason]
+	if !ok {
+		w = holdWords[failed.Hold.Reason]
+	}
+	u := w.problem(err)
 	if failed.Hold.Detail != "" {
-		sentence += " " + failed.Hold.Detail
+		u.Sentence += " " + failed.Hold.Detail // English, whatever the skin's language; Said leaves it to the details view
 	}
-	return &UserError{Sentence: sentence, Action: w.action, Err: err}
-}
-
-// secretError puts a failure of the keyring into words.
-func secretError(err error) error {
-	var failed *secret.Error
-	if errors.As(err, &failed) {
-		return &UserError{Sentence: failed.Sentence, Action: failed.Action, Err: err}
-	}
-	return &UserError{Sentence: "The password cannot be stored.", Err: err}
+	return u
 }
 
 // ForgetAccount removes an account and its secrets. An account whose mail
@@ -265,11 +251,17 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 	}
 	for _, l := range totals.Lanes {
 		if l.Account == name && l.Messages > 0 {
-			return &UserError{Sentence: "Mail of this account still waits.", Action: "Let it leave, or take it back with: companionctl queue cancel"}
+			return words{
+				sentence: say.T("Mail of this account still waits."),
+				action:   say.T("Let it leave, or cancel it in the queue."),
+				terminal: "Let it leave, or take it back with: companionctl queue cancel",
+			}.problem(nil)
 		}
 	}
+	e.change.Lock()
+	defer e.change.Unlock()
 	if err := settings.ForgetAccount(e.cfg.SettingsPath, name); err != nil {
-		return &UserError{Sentence: "The account cannot be removed from the settings: " + err.Error() + ".", Err: err}
+		return settingsError(say.T("The account cannot be removed from the settings."), say.Text{}, err)
 	}
 	if err := e.replaceAccount(ctx, name, nil); err != nil {
 		return err
@@ -330,14 +322,15 @@ func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Ac
 
 // Login is what a mail program needs to hand mail in.
 func (e *Engine) Login(ctx context.Context) (Login, error) {
-	l := Login{All: e.SMTPAddrs(), Auth: e.settings.Listen.Auth}
+	l := Login{All: e.SMTPAddrs(), Auth: e.current().Listen.Auth}
 	if len(l.All) > 0 {
 		l.Address = l.All[0]
 	}
-	if e.local == nil {
+	local := e.localLogin()
+	if local == nil || l.Auth == settings.AuthOff {
 		return l, nil
 	}
-	password, err := e.local.Password(ctx)
+	password, err := local.Password(ctx)
 	if err != nil {
 		return Login{}, secretError(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"servicesmtp.net/companion/app/mail"
 	"servicesmtp.net/companion/app/proxy"
+	"servicesmtp.net/companion/app/say"
 	"servicesmtp.net/companion/app/spool"
 )
 
@@ -30,14 +31,15 @@ func (e *Engine) compose(ctx context.Context) State {
 	for _, a := range all {
 		s.Accounts = append(s.Accounts, e.accountState(ctx, a, totals, now))
 	}
+	s.Notices = e.unseenNotices(ctx, all)
 	summarise(&s)
 	select {
 	case <-e.ready:
 	default:
-		s.Mood, s.Sentence, s.Action = MoodStarting, "Starting.", ""
+		s.say(MoodStarting, startingWords)
 	}
 	if e.stopped.Err() != nil {
-		s.Mood, s.Sentence, s.Action = MoodStopping, "Stopping. What waits leaves at the next start.", ""
+		s.say(MoodStopping, stoppingWords)
 	}
 	jobs, _, err := e.spool.Jobs(ctx, spool.JobQuery{Open: true, Oldest: true, Limit: MaxStateJobs})
 	if err != nil && ctx.Err() == nil {
@@ -78,27 +80,38 @@ func listenState(l proxy.Listener) ListenState {
 	if l.Err == nil || errors.Is(l.Err, proxy.ErrNoFamily) {
 		return st
 	}
-	_, port, _ := net.SplitHostPort(l.Address)
-	st.Sentence, st.Action = "Mail programs cannot reach the companion at "+l.Address+".", "Choose another address in the settings."
-	switch {
-	case errors.Is(l.Err, proxy.ErrInUse):
-		st.Sentence = "Port " + port + " is in use by another program, so mail programs cannot reach the companion at " + l.Address + "."
-		st.Action = "End that program, or choose another port in the settings and in your mail program."
-	case errors.Is(l.Err, proxy.ErrDenied):
-		st.Sentence = "The system does not let the companion use port " + port + "."
-		st.Action = "Choose a port above 1023 in the settings and in your mail program."
-	case errors.Is(l.Err, proxy.ErrNoAddress):
-		st.Sentence = "This computer does not have the address " + l.Address + "."
-		st.Action = "Use 127.0.0.1 in the settings."
-	}
+	st.Said = listenWords(l).said()
 	if l.Offered != "" {
-		st.Action += " " + l.Offered + " is free."
+		st.Said.Action = append(st.Said.Action, say.T("{{.Address}} is free.").With("Address", l.Offered))
 	}
+	st.Sentence, st.Action = st.Said.Sentence.String(), st.Said.Action.String()
 	var bind *proxy.BindError
 	if errors.As(l.Err, &bind) && bind.Hint != "" {
-		st.Action += " " + bind.Hint
+		st.Action += " " + bind.Hint // of the system, for who knows it
 	}
 	return st
+}
+
+// listenWords say why mail programs cannot reach an address.
+func listenWords(l proxy.Listener) words {
+	_, port, _ := net.SplitHostPort(l.Address)
+	var w words
+	switch {
+	case errors.Is(l.Err, proxy.ErrInUse):
+		w.sentence = say.T("Port {{.Port}} is in use by another program, so mail programs cannot reach the companion at {{.Address}}.")
+		w.action = say.T("End that program, or choose another port in the settings and in your mail program.")
+	case errors.Is(l.Err, proxy.ErrDenied):
+		w.sentence = say.T("The system does not let the companion use port {{.Port}}.")
+		w.action = say.T("Choose a port above 1023 in the settings and in your mail program.")
+	case errors.Is(l.Err, proxy.ErrNoAddress):
+		w.sentence = say.T("This computer does not have the address {{.Address}}.")
+		w.action = say.T("Use 127.0.0.1 in the settings.")
+	default:
+		w.sentence = say.T("Mail programs cannot reach the companion at {{.Address}}.")
+		w.action = say.T("Choose another address in the settings.")
+	}
+	w.sentence = w.sentence.With("Port", port).With("Address", l.Address)
+	return w
 }
 
 // spoolState is the spool as met last. A full spool is well again once there
@@ -109,10 +122,14 @@ func (e *Engine) spoolState(t spool.Totals) SpoolState {
 	if errors.Is(e.problem, spool.ErrFull) && t.Bytes < t.MaxBytes-t.MaxBytes/10 {
 		e.problem = nil
 	}
-	st := SpoolState{OK: e.problem == nil, Bytes: t.Bytes, MaxBytes: t.MaxBytes}
-	if e.problem != nil {
-		w := spoolWords(e.problem)
-		st.Sentence, st.Action = w.sentence, w.action
+	return spoolState(t, e.problem)
+}
+
+func spoolState(t spool.Totals, problem error) SpoolState {
+	st := SpoolState{OK: problem == nil, Bytes: t.Bytes, MaxBytes: t.MaxBytes}
+	if problem != nil {
+		w := spoolWords(problem)
+		st.Said, st.Sentence, st.Action, st.Do = w.said(), w.sentence.String(), w.english(), w.do
 	}
 	return st
 }

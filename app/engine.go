@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -31,10 +30,11 @@ const (
 // Config says what an Engine works with.
 type Config struct {
 	Settings     settings.Settings
-	SettingsPath string // where SetAccount and ForgetAccount write
+	SettingsPath string // where changes of settings and accounts are written
 	DataDir      string
 	Secrets      *secret.Store // stays the caller's to close, after Run
 	Log          *slog.Logger
+	LogFile      string // where Log writes slog's JSON lines, for LogTail; "": to no file
 	Version      string
 }
 
@@ -45,7 +45,6 @@ type Engine struct {
 	log     *slog.Logger
 	spool   *spool.Spool
 	reports *reports.Cache
-	local   *secret.LocalLogin // nil where auth is off
 	proxy   *proxy.Server
 	pub     *publisher
 	ready   chan struct{}
@@ -53,8 +52,11 @@ type Engine struct {
 	stop    context.CancelFunc
 	stopped context.Context // ends with Stop; held here because Stop comes from outside of Run
 
-	mu       sync.Mutex // guards what follows
+	change sync.Mutex // held while the settings are changed, in the file and here; taken before mu
+
+	mu       sync.Mutex // guards what follows; of settings, only Accounts, Listen.Addresses and Auth, Pace and Window ever change
 	settings settings.Settings
+	local    *secret.LocalLogin // nil while no password was ever asked for
 	accounts map[string]*account
 	paused   map[string]bool
 	problem  error // of the spool, as met last
@@ -70,13 +72,16 @@ type account struct {
 	news     chan struct{}      // holds a token when the reports have changed
 	stop     context.CancelFunc // set when it was started
 	done     chan struct{}      // closed when it has ended
+
+	pacing sync.Mutex   // held while limits are put together and in force, so that the latest word is the last; guards policy
+	policy *pace.Limits // the relay's, as last read; nil: it told none
 }
 
 // New opens the spool and reads what is stored, and binds nothing yet. The
 // error is a *UserError.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := durable.MkdirAll(cfg.DataDir); err != nil {
-		return nil, &UserError{Sentence: "The data folder cannot be made.", Action: "Check its permissions, or choose another with --data.", Err: err}
+		return nil, folderWords.problem(err)
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Log, settings: cfg.Settings, ready: make(chan struct{}), starts: make(chan *account),
@@ -127,11 +132,35 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	if e.settings.Listen.Auth == settings.AuthOff {
 		return nil
 	}
-	e.local, err = secret.OpenLocalLogin(ctx, e.cfg.Secrets, filepath.Join(e.cfg.DataDir, localHashName), e.log.With("part", "secret"))
+	return e.openLocal(ctx)
+}
+
+// openLocal makes sure that there is a password for mail programs.
+func (e *Engine) openLocal(ctx context.Context) error {
+	if e.localLogin() != nil {
+		return nil
+	}
+	local, err := secret.OpenLocalLogin(ctx, e.cfg.Secrets, filepath.Join(e.cfg.DataDir, localHashName), e.log.With("part", "secret"))
 	if err != nil {
 		return &UserError{Sentence: "The password for mail programs cannot be made.", Action: "Check the data folder's permissions.", Err: err}
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.local = local
 	return nil
+}
+
+func (e *Engine) localLogin() *secret.LocalLogin {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.local
+}
+
+// current are the settings in force.
+func (e *Engine) current() settings.Settings {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.settings
 }
 
 // lockWait is how long a spool may be held by a process that is just ending:
@@ -168,7 +197,7 @@ func (e *Engine) Close() error {
 
 // limits are the user's, made stricter by the relay's policy.
 func (e *Engine) limits(policy *pace.Limits) pace.Limits {
-	p := e.settings.Pace
+	p := e.current().Pace
 	l := pace.Limits{
 		PerMinute: p.PerMinute, PerHour: p.PerHour, PerDay: p.PerDay, MessagesPerMinute: p.MessagesPerMinute,
 		Batch: min(cmp.Or(p.Batch, settings.MaxBatch), settings.MaxBatch), PersonalBurst: p.PersonalBurst, Adaptive: p.Adaptive,
@@ -234,7 +263,7 @@ func (e *Engine) account(name string) (*account, error) {
 	defer e.mu.Unlock()
 	a, ok := e.accounts[name]
 	if !ok {
-		return nil, &UserError{Sentence: fmt.Sprintf("There is no account %q.", name), Action: "See: companionctl account list", Err: ErrNotFound}
+		return nil, noSuchAccount(name)
 	}
 	return a, nil
 }
@@ -254,30 +283,4 @@ func (e *Engine) chosen(name string) ([]*account, error) {
 		}
 	}
 	return out, nil
-}
-
-// spoolError puts a failure of the spool into words.
-func spoolError(err error) error {
-	w := spoolWords(err)
-	return &UserError{Sentence: w.sentence, Action: w.action, Err: err}
-}
-
-func spoolWords(err error) words {
-	for _, c := range []struct {
-		err error
-		words
-	}{
-		{spool.ErrLocked, words{"The companion is already running with this data folder.", "Use it, or end it with: companionctl stop"}},
-		{spool.ErrNetworkFS, words{"The data folder is on a network drive, where mail could be lost.", "Choose a folder on a disk of this computer with --data."}},
-		{spool.ErrDiskFull, words{"The disk is full, so new mail cannot be taken. What waits is safe.", "Make room on the disk."}},
-		{spool.ErrFull, words{"The spool is full, so new mail cannot be taken. What waits is safe.", "Wait until some has left, or raise max_size in the settings."}},
-		{spool.ErrReadOnly, words{"The spool's folder cannot be written, so new mail cannot be taken. What waits is safe.", "Check the folder's permissions."}},
-		{spool.ErrNewer, words{"The spool was written by a newer version of the companion.", "Install that version again."}},
-		{spool.ErrDamaged, words{"Part of the spool is damaged; what can be read is delivered.", "Look at the log, and check this disk."}},
-	} {
-		if errors.Is(err, c.err) {
-			return c.words
-		}
-	}
-	return words{"The spool cannot be used.", "Look at the log."}
 }

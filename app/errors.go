@@ -23,10 +23,7 @@ type UserError struct {
 
 // userError is a failure whose words have values in them.
 func userError(sentence, action say.Text, err error) *UserError {
-	return &UserError{
-		Sentence: sentence.String(), Action: action.String(), Err: err,
-		Said: Said{Sentence: say.Words{sentence}, Action: say.Words{action}},
-	}
+	return words{sentence: sentence, action: action}.problem(err)
 }
 
 // Words are what err says to a person, for any language. An error that is no

@@ -47,18 +47,27 @@ func (e *Engine) newFollower(a *account) *reports.Follower {
 // learn puts into force what the relay said last: its limits, the store behind
 // its endpoints, and that a plan has room again.
 func (e *Engine) learn(ctx context.Context, a *account) {
-	if f, err := e.reports.Policy(ctx, a.settings.Name); err == nil {
-		p := f.Value
-		a.sender.setPolicy(e.limits(&pace.Limits{
-			PerMinute: int(p.RecipientsPerMinute), PerHour: int(p.RecipientsPerHour), PerDay: int(p.RecipientsPerDay), Batch: int(p.RcptMax),
-		}))
-	}
+	e.setLimits(ctx, a)
 	if f, err := e.reports.Endpoints(ctx, a.settings.Name); err == nil {
 		a.relay.setStore(storeOf(f.Value))
 	}
 	if f, err := e.reports.Quota(ctx, a.settings.Name); err == nil {
 		a.sender.quotaTold(f.Value, f.AsOf)
 	}
+}
+
+// setLimits puts the user's limits in force for an account, and the relay's as
+// far as they are stricter.
+func (e *Engine) setLimits(ctx context.Context, a *account) {
+	a.pacing.Lock()
+	defer a.pacing.Unlock()
+	if f, err := e.reports.Policy(ctx, a.settings.Name); err == nil {
+		p := f.Value
+		a.policy = &pace.Limits{
+			PerMinute: int(p.RecipientsPerMinute), PerHour: int(p.RecipientsPerHour), PerDay: int(p.RecipientsPerDay), Batch: int(p.RcptMax),
+		}
+	}
+	a.sender.setPolicy(e.limits(a.policy))
 }
 
 // quotaTold ends a hold for quota when the relay said, after it began, that
@@ -163,17 +172,9 @@ func (e *Engine) Errors(ctx context.Context, q ErrorQuery) (ErrorPage, error) {
 	if err != nil {
 		return ErrorPage{}, err
 	}
-	page := ErrorPage{Errors: []AddressError{}, Stale: failed.stale}
-	i, j := 0, 0
-	for len(page.Errors) < q.Limit && (i < len(refused.list) || j < len(failed.list)) {
-		if j == len(failed.list) || (i < len(refused.list) && refused.list[i].At.After(failed.list[j].At)) {
-			page.Errors = append(page.Errors, refused.list[i])
-			i++
-			continue
-		}
-		page.Errors = append(page.Errors, failed.list[j])
-		j++
-	}
+	page := ErrorPage{Stale: failed.stale}
+	var i, j int
+	page.Errors, i, j = merge(refused.list, failed.list, q.Limit)
 	page.Next, err = e.nextErrors(ctx, q, [2]string{here, there}, [2]int{i, j}, [2]source{refused, failed})
 	return page, err
 }

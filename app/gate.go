@@ -139,7 +139,8 @@ func (g *gate) outlook(recipients int, now time.Time) (PaceState, *time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.state.Limits()
-	p := PaceState{PerMinute: l.PerMinute, SlowedBy: slowedBy(g.state.Explain(now))}
+	slowed := slowedBy(g.state.Explain(now))
+	p := PaceState{PerMinute: l.PerMinute, SlowedBy: slowed.String(), Slowed: slowed}
 	if recipients == 0 {
 		return p, nil
 	}

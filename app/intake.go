@@ -20,7 +20,8 @@ func (e *Engine) proxyConfig() proxy.Config {
 		Addresses: l.Addresses, TLSAddresses: l.TLSAddresses,
 		RequireAuth: l.Auth != settings.AuthOff,
 		Verify: func(_ context.Context, user, password string) bool {
-			return e.local != nil && e.local.Verify(user, password)
+			local := e.localLogin()
+			return local != nil && local.Verify(user, password)
 		},
 		MaxRecipients: l.MaxRecipients, MaxMessage: l.MaxMessage,
 		Route: e.route, Spool: intake{e}, Classify: classify, Log: e.log.With("part", "proxy"),
@@ -92,7 +93,7 @@ func (in incoming) Write(p []byte) (int, error) {
 
 func (in incoming) Commit(ctx context.Context, env mail.Envelope) error {
 	env.Lane = mail.Bulk
-	if len(env.Recipients) <= in.e.settings.Pace.PersonalMaxRecipients {
+	if len(env.Recipients) <= in.e.current().Pace.PersonalMaxRecipients {
 		env.Lane = mail.Personal
 	}
 	err := in.Incoming.Commit(ctx, env)
@@ -110,12 +111,12 @@ func (e *Engine) spoolProblem(err error) {
 	was := e.problem
 	e.problem = err
 	e.mu.Unlock()
-	same := was != nil && err != nil && spoolWords(was) == spoolWords(err)
+	same := was != nil && err != nil && spoolWords(was).sentence.Key == spoolWords(err).sentence.Key
 	if same || (was == nil && err == nil) {
 		return
 	}
 	if err != nil {
-		e.log.Error("spool: "+spoolWords(err).sentence, "err", err)
+		e.log.Error("spool: "+spoolWords(err).sentence.String(), "err", err)
 	} else {
 		e.log.Info("spool works again")
 	}

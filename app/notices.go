@@ -1,8 +1,15 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 	"time"
+
+	"servicesmtp.net/companion/app/reports"
+	"servicesmtp.net/companion/app/say"
+	"servicesmtp.net/companion/relayclient"
 )
 
 // MaxStateNotices bounds the notices in a State.
@@ -18,5 +25,50 @@ type NoticeState struct {
 	Body     string    `json:"body"`
 }
 
-// SeeNotice marks a notice as seen, here and at the relay.
-func (e *Engine) SeeNotice(ctx context.Context, account string, id int64) error { return nil }
+// SeeNotice marks a notice as seen, here at once and at the relay, which is
+// told later where it cannot be reached now.
+func (e *Engine) SeeNotice(ctx context.Context, account string, id int64) error {
+	a, err := e.account(account)
+	if err != nil {
+		return err
+	}
+	telling, cancel := context.WithTimeout(ctx, refreshWait)
+	defer cancel()
+	err = a.follower.Seen(telling, id)
+	if errors.Is(err, reports.ErrNoNotice) {
+		return userError(say.T("This notice is not known any more."), say.Text{}, ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	e.pub.publish(ctx)
+	return nil
+}
+
+// unseenNotices are those of all accounts, newest first.
+func (e *Engine) unseenNotices(ctx context.Context, all []*account) []NoticeState {
+	var out []NoticeState
+	for _, a := range all {
+		list, err := e.reports.Notices(ctx, a.settings.Name, true)
+		if err != nil && ctx.Err() == nil {
+			e.log.Error("notices cannot be read", "err", err)
+		}
+		for _, n := range list {
+			out = append(out, NoticeState{Account: a.settings.Name, ID: n.ID, At: n.At, Severity: severity(n.Severity), Subject: n.Subject, Body: n.Body})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b NoticeState) int { return cmp.Compare(b.At.UnixMicro(), a.At.UnixMicro()) })
+	return out[:min(len(out), MaxStateNotices)]
+}
+
+// severity is the window's word for the relay's. One that a newer relay
+// invents is better shown as a warning than overlooked.
+func severity(s relayclient.NoticeSeverity) string {
+	switch s {
+	case relayclient.NoticeSeverityInfo, relayclient.NoticeSeverityWarning:
+		return string(s)
+	case relayclient.NoticeSeverityAction:
+		return "critical"
+	}
+	return string(relayclient.NoticeSeverityWarning)
+}

@@ -36,16 +36,6 @@ func (e *Engine) Job(ctx context.Context, id mail.JobID, cursor string, limit in
 	if err != nil {
 		return JobDetail{}, jobError(id, err)
 	}
-	d := JobDetail{JobState: jobState(j), List: []RecipientState{}, Next: next}
-	for _, r := range list {
-		st := RecipientState{Address: r.Address, Batch: r.Batch, Status: r.Status.String(), At: r.At}
-		if st.At.IsZero() { // nothing has happened to it since
-			st.At = j.AcceptedAt
-		}
-		if r.Reply.Code.Basic != 0 {
-			st.Code, st.Reply = r.Reply.Code.String(), r.Reply.Text
-		}
-		d.List = append(d.List, st)
-	}
+	d := JobDetail{JobState: jobState(j), List: recipientStates(j, list), Next: next}
 	return d, e.addDelivery(ctx, j, d.List)
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"servicesmtp.net/companion/app/say"
 	"servicesmtp.net/companion/app/secret"
 	"servicesmtp.net/companion/app/settings"
 	"servicesmtp.net/companion/relayclient"
@@ -196,7 +197,11 @@ func readRoots(file string) (string, error) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", &UserError{Sentence: "The file of the relay's certificate authority cannot be read.", Action: "Check ca_file in the settings.", Err: err}
+		return "", words{
+			sentence: say.T("The file of the relay's certificate authority cannot be read."),
+			action:   say.T("Check the certificate file in the account's settings."),
+			terminal: "Check ca_file in the settings.",
+		}.problem(err)
 	}
 	return string(text), nil
 }
@@ -208,7 +213,11 @@ func rootPool(text string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(text)) {
-		return nil, &UserError{Sentence: "The file of the relay's certificate authority holds no certificate.", Action: "Check ca_file in the settings."}
+		return nil, words{
+			sentence: say.T("The file of the relay's certificate authority holds no certificate."),
+			action:   say.T("Check the certificate file in the account's settings."),
+			terminal: "Check ca_file in the settings.",
+		}.problem(nil)
 	}
 	return pool, nil
 }

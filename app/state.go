@@ -132,6 +132,7 @@ type SpoolState struct {
 	Bytes    mail.ByteSize `json:"bytes"`
 	MaxBytes mail.ByteSize `json:"max_bytes"`
 	Said     Said          `json:"-"`
+	Do       Deed          `json:"-"`
 }
 
 // LastMail tells which program handed in the last message, and how.

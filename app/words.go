@@ -1,30 +1,106 @@
 package app
 
 import (
-	"fmt"
 	"time"
 
 	"servicesmtp.net/companion/app/mail"
 	"servicesmtp.net/companion/app/pace"
+	"servicesmtp.net/companion/app/say"
 )
 
-// words are the sentence and the action for a hold, for a person who does not
-// know SMTP. The server's own reply stands beside them in HoldState.
-type words struct{ sentence, action string }
+// words are a sentence and an action for a person who does not know SMTP. The
+// server's own reply stands beside them in HoldState.
+type words struct {
+	sentence, action say.Text
+	terminal         string // in place of the action, English, where only a terminal or the settings file can do it
+	do               Deed
+}
+
+// said is the same for any language.
+func (w words) said() Said {
+	s := Said{Sentence: say.Words{w.sentence}}
+	if !w.action.IsZero() {
+		s.Action = say.Words{w.action}
+	}
+	return s
+}
+
+// english is the action as the terminal says it.
+func (w words) english() string {
+	if w.terminal != "" {
+		return w.terminal
+	}
+	return w.action.String()
+}
+
+// problem is a failure with these words.
+func (w words) problem(err error) *UserError {
+	return &UserError{Sentence: w.sentence.String(), Action: w.english(), Err: err, Said: w.said()}
+}
 
 var holdWords = map[mail.HoldReason]words{
-	mail.HoldPaused:      {"Sending is paused.", "Resume it when you are ready."},
-	mail.HoldCredentials: {"The relay does not accept this account's name or password.", "Enter the password again."},
-	mail.HoldNoPassword:  {"The account's password cannot be read.", "Unlock the keyring, or enter the password again."},
-	mail.HoldUnreachable: {"The relay cannot be reached from this network.", "Nothing to do: sending goes on by itself when it answers."},
-	mail.HoldCertificate: {"The relay's certificate is not trusted, so no password was sent.", "Check this computer's clock, a mail shield of an antivirus program, or ca_file in the settings."},
-	mail.HoldNoTLS:       {"The connection to the relay is not protected, so no password was sent.", "Use another network; somebody may be listening on this one."},
-	mail.HoldQuota:       {"The plan's volume is used up.", "Upgrade the plan, or wait for the next period."},
-	mail.HoldBlocked:     {"The service has blocked this account.", "Ask the service's support."},
-	mail.HoldBusy:        {"The relay is busy and asked to try again later.", "Nothing to do: sending goes on by itself."},
-	mail.HoldPace:        {"The relay asked to send more slowly.", "Nothing to do: sending goes on by itself."},
-	mail.HoldUncertain:   {"It is not known whether the server took some mail.", "Look at the queue and decide whether to send it again."},
-	mail.HoldStorage:     {"The spool on this computer cannot be written.", "Make room on the disk, or check the folder's permissions."},
+	mail.HoldPaused: {
+		sentence: say.T("Sending is paused."),
+		action:   say.T("Resume it when you are ready."), do: DeedResume,
+	},
+	mail.HoldCredentials: {
+		sentence: say.T("The relay does not accept this account's name or password."),
+		action:   say.T("Enter the password again."), do: DeedPassword,
+	},
+	mail.HoldNoPassword: {
+		sentence: say.T("The account's password cannot be read."),
+		action:   say.T("Unlock the keyring, or enter the password again."), do: DeedPassword,
+	},
+	mail.HoldUnreachable: {
+		sentence: say.T("The relay cannot be reached from this network."),
+		action:   say.T("Nothing to do: sending goes on by itself when it answers."), do: DeedRetry,
+	},
+	mail.HoldCertificate: {
+		sentence: say.T("The relay's certificate is not trusted, so no password was sent."),
+		action:   say.T("Check this computer's clock, and whether an antivirus program inspects mail."), do: DeedRetry,
+		terminal: "Check this computer's clock, a mail shield of an antivirus program, or ca_file in the settings.",
+	},
+	mail.HoldNoTLS: {
+		sentence: say.T("The connection to the relay is not protected, so no password was sent."),
+		action:   say.T("Use another network; somebody may be listening on this one."), do: DeedRetry,
+	},
+	mail.HoldQuota: {
+		sentence: say.T("The plan's volume is used up."),
+		action:   say.T("Upgrade the plan, or wait for the next period."), do: DeedUsage,
+	},
+	mail.HoldBlocked: {
+		sentence: say.T("The service has blocked this account."),
+		action:   say.T("Ask the service's support."),
+	},
+	mail.HoldBusy: {
+		sentence: say.T("The relay is busy and asked to try again later."),
+		action:   say.T("Nothing to do: sending goes on by itself."), do: DeedRetry,
+	},
+	mail.HoldPace: {
+		sentence: say.T("The relay asked to send more slowly."),
+		action:   say.T("Nothing to do: sending goes on by itself."), do: DeedRetry,
+	},
+	mail.HoldUncertain: {
+		sentence: say.T("It is not known whether the server took some mail."),
+		action:   say.T("Look at the queue and decide whether to send it again."), do: DeedQueue,
+	},
+	mail.HoldStorage: {
+		sentence: say.T("The spool on this computer cannot be written."),
+		action:   say.T("Make room on the disk, or check the folder's permissions."), do: DeedLog,
+	},
+}
+
+// testWords say, in place of holdWords, why an account was not stored: then
+// nothing goes on by itself.
+var testWords = map[mail.HoldReason]words{
+	mail.HoldUnreachable: {
+		sentence: say.T("The relay cannot be reached from this network."),
+		action:   say.T("Check the server's name and the network, then try again."),
+	},
+	mail.HoldBusy: {
+		sentence: say.T("The relay is busy and asked to try again later."),
+		action:   say.T("Try again in a few minutes."),
+	},
 }
 
 // moodOf is the mood that a hold means.
@@ -38,136 +114,101 @@ func moodOf(r mail.HoldReason) Mood {
 	return MoodWaiting
 }
 
-// describe fills mood, sentence and action of an account's state.
+// describe fills mood and words of an account's state.
 func describe(a *AccountState, now time.Time) {
-	if a.Hold != nil {
+	a.Said, a.Action, a.Do = Said{}, "", DeedNone
+	switch {
+	case a.Hold != nil:
 		w := holdWords[a.Hold.Reason]
-		a.Mood, a.Sentence, a.Action = moodOf(a.Hold.Reason), w.sentence, w.action
+		a.Mood, a.Said, a.Action, a.Do = moodOf(a.Hold.Reason), w.said(), w.english(), w.do
 		if a.Messages > 0 {
-			a.Sentence += " " + waiting(a.Messages, a.Recipients)
+			a.Said.Sentence = append(a.Said.Sentence, waiting(a.Messages, a.Recipients))
 		}
 		if u := a.Hold.Until; u != nil && a.Hold.Reason == mail.HoldQuota {
-			a.Sentence += " The next period begins on " + clock(*u, now) + "."
+			next := say.T("The next period begins on {{.At}}.").With("At", say.Moment{Time: *u, Now: now})
+			a.Said.Sentence = append(a.Said.Sentence, next)
 		}
-		return
+	case a.Recipients == 0 && a.Sending == 0:
+		a.Mood, a.Said.Sentence = MoodIdle, say.Words{say.T("Everything is sent.")}
+	default:
+		a.Mood, a.Said.Sentence = MoodSending, say.Words{left(a.Recipients, a.FinishAt, now)}
+		if !a.Pace.Slowed.IsZero() {
+			a.Said.Sentence = append(a.Said.Sentence, a.Pace.Slowed)
+		}
 	}
-	a.Action = ""
-	if a.Recipients == 0 && a.Sending == 0 {
-		a.Mood, a.Sentence = MoodIdle, "Everything is sent."
-		return
-	}
-	a.Mood = MoodSending
-	a.Sentence = "Sending: " + plural(a.Recipients, "recipient is", "recipients are") + " left"
-	if a.FinishAt != nil {
-		a.Sentence += ", done at " + clock(*a.FinishAt, now)
-	}
-	a.Sentence += "."
-	if a.Pace.SlowedBy != "" {
-		a.Sentence += " " + a.Pace.SlowedBy
-	}
+	a.Sentence = a.Said.Sentence.String()
 }
 
-// summarise fills mood, sentence and action of the whole: the account or part
-// that needs a person most speaks for it.
+// left says how many recipients are to be sent, and until when.
+func left(recipients int, finish *time.Time, now time.Time) say.Text {
+	if finish == nil {
+		return say.N(recipients, "Sending: {{.N}} recipient is left.", "Sending: {{.N}} recipients are left.")
+	}
+	return say.N(recipients, "Sending: {{.N}} recipient is left, done at {{.At}}.", "Sending: {{.N}} recipients are left, done at {{.At}}.").
+		With("At", say.Moment{Time: *finish, Now: now})
+}
+
+func waiting(messages, recipients int) say.Text {
+	return say.N(messages, "{{.N}} message to {{.Recipients}} waits.", "{{.N}} messages to {{.Recipients}} wait.").
+		With("Recipients", say.N(recipients, "{{.N}} recipient", "{{.N}} recipients"))
+}
+
+var (
+	readyWords     = words{sentence: say.T("Ready. Nothing waits to be sent.")}
+	startingWords  = words{sentence: say.T("Starting.")}
+	stoppingWords  = words{sentence: say.T("Stopping. What waits leaves at the next start.")}
+	noAccountWords = words{
+		sentence: say.T("No account is set up yet."),
+		action:   say.T("Enter your account."), do: DeedSetAccount,
+		terminal: "Enter your account with: companionctl account set",
+	}
+)
+
+// say fills mood and words of the whole.
+func (s *State) say(m Mood, w words) {
+	s.Mood, s.Said, s.Sentence, s.Action, s.Do = m, w.said(), w.sentence.String(), w.english(), w.do
+}
+
+// summarise fills mood and words of the whole: the account or part that needs
+// a person most speaks for it.
 func summarise(s *State) {
 	rank := map[Mood]int{MoodIdle: 0, MoodSending: 1, MoodWaiting: 2, MoodPaused: 3, MoodAttention: 4}
-	s.Mood, s.Sentence, s.Action = MoodIdle, "Ready. Nothing waits to be sent.", ""
-	switch len(s.Accounts) {
-	case 0:
-		s.Mood, s.Sentence, s.Action = MoodAttention, "No account is set up yet.", "Enter your account with: companionctl account set"
-	case 1:
-		if a := s.Accounts[0]; a.Mood != MoodIdle {
-			s.Mood, s.Sentence, s.Action = a.Mood, a.Sentence, a.Action
+	s.say(MoodIdle, readyWords)
+	if len(s.Accounts) == 0 {
+		s.say(MoodAttention, noAccountWords)
+	}
+	for _, a := range s.Accounts {
+		if rank[a.Mood] <= rank[s.Mood] {
+			continue
 		}
-	default:
-		for _, a := range s.Accounts {
-			if rank[a.Mood] > rank[s.Mood] {
-				s.Mood, s.Sentence, s.Action = a.Mood, a.Name+": "+a.Sentence, a.Action
-			}
+		s.Mood, s.Said, s.Action, s.Do = a.Mood, a.Said, a.Action, a.Do
+		if len(s.Accounts) > 1 {
+			s.Said.Sentence = say.Words{say.T("{{.Account}}: {{.Sentence}}").With("Account", a.Name).With("Sentence", a.Said.Sentence)}
 		}
+		s.Sentence = s.Said.Sentence.String()
 	}
 	for _, l := range s.Listen {
 		if !l.OK && l.Sentence != "" {
-			s.Mood, s.Sentence, s.Action = MoodAttention, l.Sentence, l.Action
+			s.Mood, s.Said, s.Sentence, s.Action, s.Do = MoodAttention, l.Said, l.Sentence, l.Action, DeedListen
 			break
 		}
 	}
 	if !s.Spool.OK {
-		s.Mood, s.Sentence, s.Action = MoodAttention, s.Spool.Sentence, s.Spool.Action
+		s.Mood, s.Said, s.Sentence, s.Action, s.Do = MoodAttention, s.Spool.Said, s.Spool.Sentence, s.Spool.Action, s.Spool.Do
 	}
 }
 
-// reason puts a reply's code into plain words for the list of errors. The
-// enhanced code speaks first (RFC 3463 §3), then the basic one.
-func reason(c mail.Code) string {
-	if s, ok := enhancedReasons[[2]int{c.Enhanced[1], c.Enhanced[2]}]; ok && c.Enhanced[0] != 0 {
-		return s
-	}
-	switch c.Basic {
-	case 550, 551, 553:
-		return "The address does not exist or does not take mail."
-	case 552:
-		return "The mailbox is full, or the message is too large."
-	case 556, 521:
-		return "The domain does not take mail."
-	case 554:
-		return "The recipient's server refused the message."
-	}
-	if c.Permanent() {
-		return "The server refused it for good."
-	}
-	return "The server could not take it in time."
-}
-
-var enhancedReasons = map[[2]int]string{
-	{1, 1}:  "The address does not exist.",
-	{1, 2}:  "The domain does not exist.",
-	{1, 3}:  "The address is not written correctly.",
-	{1, 6}:  "The mailbox has moved and left no new address.",
-	{1, 10}: "The domain does not take mail.",
-	{2, 1}:  "The mailbox is switched off.",
-	{2, 2}:  "The mailbox is full.",
-	{2, 3}:  "The message is too large for this mailbox.",
-	{3, 4}:  "The message is too large for the recipient's server.",
-	{4, 7}:  "The recipient's server did not take it for days.",
-	{6, 7}:  "The address has letters that a server on the way cannot handle.",
-	{7, 1}:  "The recipient's server does not want this message.",
-	{7, 8}:  "The relay refused name or password.",
-}
-
-func waiting(messages, recipients int) string {
-	return plural(messages, "message", "messages") + " to " + plural(recipients, "recipient", "recipients") + " " +
-		map[bool]string{true: "waits.", false: "wait."}[messages == 1]
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// clock writes a time as people say it: only the hour today, with the date
-// otherwise, in the zone of now.
-func clock(t, now time.Time) string {
-	t = t.In(now.Location())
-	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
-		return t.Format("15:04")
-	}
-	return t.Format("2 January, 15:04")
-}
-
-// slowedBy says in words what slows an account, or "".
-func slowedBy(e pace.Slowing) string {
+// slowedBy says in words what slows an account, or nothing.
+func slowedBy(e pace.Slowing) say.Text {
 	switch {
 	case !e.NotBefore.IsZero():
-		return "The relay asked to wait."
+		return say.T("The relay asked to wait.")
 	case e.Cause == pace.CauseDeferred:
-		return fmt.Sprintf("Slowed to %d %%, because many servers asked to try again later.", e.Percent)
+		return say.T("Slowed to {{.Percent}} %, because many servers asked to try again later.").With("Percent", e.Percent)
 	case e.Cause == pace.CauseFailed:
-		return fmt.Sprintf("Slowed to %d %%, because many addresses are wrong.", e.Percent)
+		return say.T("Slowed to {{.Percent}} %, because many addresses are wrong.").With("Percent", e.Percent)
 	case e.Cause == pace.CauseRelay:
-		return fmt.Sprintf("Slowed to %d %%, because the relay asked for it.", e.Percent)
+		return say.T("Slowed to {{.Percent}} %, because the relay asked for it.").With("Percent", e.Percent)
 	}
-	return ""
+	return say.Text{}
 }

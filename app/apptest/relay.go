@@ -165,6 +165,9 @@ func (r *Relay) TLS() string { return "tls://" + r.implicit }
 // CertPool holds the relay's authority.
 func (r *Relay) CertPool() *x509.CertPool { return r.authority.pool() }
 
+// CertPEM is the relay's authority as a file holds it.
+func (r *Relay) CertPEM() []byte { return r.authority.pem() }
+
 // Dial connects to the endpoint with this address, over the network or, to a
 // relay without sockets, through a pipe.
 func (r *Relay) Dial(ctx context.Context, network, address string) (net.Conn, error) {

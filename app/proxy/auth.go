@@ -69,7 +69,7 @@ func (s *session) login() exchange {
 // verify checks a password. People paste it with a line end, which no password
 // of the companion has.
 func (s *session) verify(mechanism, user, password string) error {
-	if s.srv.cfg.RequireAuth && !s.srv.cfg.Verify(s.ctx, strings.TrimSpace(user), strings.TrimRight(password, "\r\n")) {
+	if s.mustAuth() && !s.srv.cfg.Verify(s.ctx, strings.TrimSpace(user), strings.TrimRight(password, "\r\n")) {
 		return s.wrong()
 	}
 	s.setAuth(mechanism)

@@ -37,7 +37,7 @@ func (p *pieces) RemoteAddr() net.Addr        { return &net.TCPAddr{IP: net.IPv4
 
 func connOf(end error, parts ...[]byte) *conn {
 	nc := &pieces{parts: slices.Clone(parts), end: end}
-	return New(Config{}).newConn(nc, nc, false)
+	return New(Config{}).newConn(nc, nc, &place{})
 }
 
 // readAll reads in steps of size.

@@ -35,7 +35,9 @@ type conn struct {
 	net.Conn          // the TLS connection, or raw
 	raw      net.Conn // with the idle limit
 	s        *Server
+	place    *place // where it came in
 	secure   bool
+	mustAuth bool // from its beginning: what is let in without a password elsewhere later is no matter of this connection
 
 	buf       []byte
 	r, w      int // buf[r:w] is read and not handed out
@@ -54,6 +56,8 @@ type conn struct {
 	phase    phase
 	messages int    // being taken now: 0 or 1, or more while a broken off BDAT winds down
 	stopping bool   // say 421 at the next chance
+	moving   bool   // likewise, when no transaction is open
+	open     bool   // MAIL has begun a transaction
 	hangUp   bool   // end after the reply in hand
 	farewell string // said before that
 	ended    bool   // somebody was told that no more will come
@@ -69,11 +73,12 @@ const (
 	writing
 )
 
-func (s *Server) newConn(upper, raw net.Conn, secure bool) *conn {
-	c := &conn{Conn: upper, raw: raw, s: s, secure: secure, buf: make([]byte, readSize), gone: make(chan struct{})}
+func (s *Server) newConn(upper, raw net.Conn, p *place) *conn {
+	c := &conn{Conn: upper, raw: raw, s: s, place: p, secure: p.secure, buf: make([]byte, readSize), gone: make(chan struct{})}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.conns[c] = struct{}{}
-	s.mu.Unlock()
+	c.moving, c.mustAuth = p.gone, s.mustAuth.Load()
 	return c
 }
 
@@ -225,12 +230,25 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// due says that the connection is to end and nothing is in hand. The caller
+// holds mu.
+func (c *conn) due() bool {
+	return c.messages == 0 && (c.stopping || c.moving && !c.open)
+}
+
+// setOpen says whether a transaction is open.
+func (c *conn) setOpen(open bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open = open
+}
+
 // enter announces a wait for the network; false means that stop was called and
 // there is nothing to wait for.
 func (c *conn) enter(p phase) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p == reading && c.stopping && c.messages == 0 {
+	if p == reading && c.due() {
 		return false
 	}
 	c.phase = p
@@ -248,7 +266,7 @@ func (c *conn) leave() bool {
 // leaving is asked before each command: it says 421 when the server stops.
 func (c *conn) leaving() bool {
 	c.mu.Lock()
-	stop, hangUp := c.stopping && c.messages == 0 && !c.hangUp, c.hangUp
+	stop, hangUp := c.due() && !c.hangUp, c.hangUp
 	if stop {
 		c.hangUp, c.farewell = true, farewell(Stopping)
 	}
@@ -316,6 +334,24 @@ func (c *conn) tryStop(cut bool) bool {
 		c.Conn.Close()
 	}
 	return !stuck
+}
+
+// move ends a connection whose address was given up. There is no hurry: a
+// transaction that MAIL has begun comes to its end first, and a client that
+// does not read its reply is left to the idle limit. It may be called from any
+// goroutine.
+func (c *conn) move() {
+	c.mu.Lock()
+	c.moving = true
+	say := c.phase == reading && c.due() && !c.hangUp
+	if say {
+		c.hangUp = true
+	}
+	c.mu.Unlock()
+	if say {
+		_, _ = io.WriteString(c.Conn, farewell(Stopping)) // as in tryStop
+		c.Conn.Close()
+	}
 }
 
 // kill ends the connection without a word.

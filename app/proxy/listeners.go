@@ -71,6 +71,7 @@ type place struct {
 	secure bool
 	ln     net.Listener // nil: not bound; only Run's goroutine touches it
 	state  Listener     // guarded by Server.mu
+	gone   bool         // likewise: given up by Rebind
 }
 
 // setState stores and announces a state, unless it says what was known.
@@ -143,8 +144,7 @@ func (s *Server) listen(ctx context.Context, p *place) (net.Listener, error) {
 	}
 	ln, err := s.bind(ctx, p.asked)
 	if err == nil {
-		state.Address, state.OK = ln.Addr().String(), true
-		s.setState(p, state)
+		s.bound(p, ln)
 		return ln, nil
 	}
 	be := explain(p.asked, err)
@@ -159,6 +159,11 @@ func (s *Server) listen(ctx context.Context, p *place) (net.Listener, error) {
 	}
 	s.setState(p, state)
 	return nil, be
+}
+
+// bound stores that an address is served.
+func (s *Server) bound(p *place, ln net.Listener) {
+	s.setState(p, Listener{Address: ln.Addr().String(), TLS: p.secure, OK: true})
 }
 
 // bind listens on one address.

@@ -19,8 +19,9 @@
 // syntax: recipients are looked at later, because mail programs give up a whole
 // message for one refused recipient.
 //
-// Goroutines: Run starts one for each listener, go-smtp one for each
-// connection and one for each BDAT transfer. Run returns when all have ended.
+// Goroutines: Run starts one for each listener and one for each connection to
+// which it says goodbye, go-smtp one for each connection and one for each BDAT
+// transfer. Run returns when all have ended.
 // Errors of a session end in its replies; Run itself fails only when it is
 // called twice.
 //
@@ -67,12 +68,12 @@ type Spool interface {
 // Config says what New needs to know; Spool and Route always, Verify with
 // RequireAuth. Callbacks may be called from several goroutines at once.
 type Config struct {
-	Addresses    []string // host:port; port 0 takes a free one
+	Addresses    []string // host:port; port 0 takes a free one. Rebind changes them
 	TLSAddresses []string
 	TLS          *tls.Config // for TLSAddresses
 
 	// RequireAuth refuses MAIL before AUTH. Without it AUTH is accepted with any
-	// password, for programs that insist on it.
+	// password, for programs that insist on it. Rebind changes it.
 	RequireAuth bool
 	Verify      func(ctx context.Context, user, password string) bool
 
@@ -111,9 +112,11 @@ type Server struct {
 	started  atomic.Bool
 	ready    chan struct{}
 	stopping chan struct{} // closed when Run's context ended
+	orders   chan order    // of Rebind, for Run's goroutine
+	mustAuth atomic.Bool
 
-	mu     sync.Mutex // guards places' states, conns, closed
-	places []*place
+	mu     sync.Mutex // guards places, their states and whether they are given up, conns, closed, and the beginning of Run
+	places []*place   // only Run's goroutine replaces them, once it runs
 	conns  map[*conn]struct{}
 	closed bool           // no message is begun any more
 	inHand sync.WaitGroup // messages being taken; Add under mu, and never when closed
@@ -132,16 +135,12 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Log, retry: defaultRetry, grace: defaultGrace, bind: bind,
-		ready: make(chan struct{}), stopping: make(chan struct{}),
+		ready: make(chan struct{}), stopping: make(chan struct{}), orders: make(chan order),
 		conns:   make(map[*conn]struct{}),
 		buffers: sync.Pool{New: func() any { return new([copySize]byte) }},
 	}
-	for _, a := range cfg.Addresses {
-		s.places = append(s.places, &place{asked: a, state: Listener{Address: a}})
-	}
-	for _, a := range cfg.TLSAddresses {
-		s.places = append(s.places, &place{asked: a, secure: true, state: Listener{Address: a, TLS: true}})
-	}
+	s.mustAuth.Store(cfg.RequireAuth)
+	s.places, _ = relist(nil, Binding{Addresses: cfg.Addresses, TLSAddresses: cfg.TLSAddresses})
 	return s
 }
 

@@ -15,7 +15,7 @@ import (
 // Run serves until ctx ends. Then sessions get 421 (RFC 5321 §3.8), messages
 // in hand may still end within a few seconds, and everything is closed.
 func (s *Server) Run(ctx context.Context) error {
-	if !s.started.CompareAndSwap(false, true) {
+	if !s.start() {
 		return errTwice
 	}
 	// Sessions outlive ctx by the grace, so they have a context of their own.
@@ -35,6 +35,9 @@ func (s *Server) Run(ctx context.Context) error {
 			return nil
 		case p := <-r.gone:
 			r.lost(p)
+		case o := <-s.orders:
+			r.rebind(ctx, o.Binding)
+			close(o.done)
 		case <-again:
 			r.bind(ctx)
 		}
@@ -47,6 +50,14 @@ type run struct {
 	smtp    *smtp.Server
 	gone    chan *place // listeners that ended by themselves
 	serving sync.WaitGroup
+	parting sync.WaitGroup // goodbyes to connections of addresses that were given up
+}
+
+// start says that nobody called it before.
+func (s *Server) start() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started.CompareAndSwap(false, true)
 }
 
 // bind tries every address that is not bound.
@@ -64,7 +75,7 @@ func (r *run) bind(ctx context.Context) {
 }
 
 func (r *run) serve(ctx context.Context, p *place) {
-	in := r.s.acceptor(p.ln, p.secure)
+	in := r.s.acceptor(p)
 	r.serving.Go(func() {
 		// The error says only that the listener is closed, by us or by the system.
 		_ = r.smtp.Serve(in)
@@ -75,8 +86,12 @@ func (r *run) serve(ctx context.Context, p *place) {
 	})
 }
 
-// lost is called for a listener that ended although nobody closed it.
+// lost is called for a listener that ended, by itself or because its address
+// was given up.
 func (r *run) lost(p *place) {
+	if r.s.isGone(p) {
+		return
+	}
 	p.ln.Close()
 	p.ln = nil
 	r.s.setState(p, Listener{Address: p.asked, TLS: p.secure, Err: &BindError{Reason: ErrLost}})
@@ -117,6 +132,7 @@ func (r *run) stop(cut context.CancelFunc) {
 	}
 	<-idle
 	goodbyes.Wait()
+	r.parting.Wait()
 
 	s.mu.Lock()
 	s.closed = true
@@ -145,12 +161,12 @@ func (s *Server) newSMTP(ctx context.Context) *smtp.Server {
 // acceptor turns accepted connections into conns.
 type acceptor struct {
 	*listen.Listener
-	s      *Server
-	secure bool
+	s     *Server
+	place *place
 }
 
-func (s *Server) acceptor(ln net.Listener, secure bool) acceptor {
-	return acceptor{Listener: listen.New(ln, listen.Limits{Idle: s.cfg.Idle, Conns: maxConns}), s: s, secure: secure}
+func (s *Server) acceptor(p *place) acceptor {
+	return acceptor{Listener: listen.New(p.ln, listen.Limits{Idle: s.cfg.Idle, Conns: maxConns}), s: s, place: p}
 }
 
 // Accept implements net.Listener.
@@ -160,10 +176,10 @@ func (a acceptor) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	upper := raw
-	if a.secure {
+	if a.place.secure {
 		upper = tls.Server(raw, a.s.cfg.TLS) // the handshake is made on the connection's goroutine
 	}
-	return a.s.newConn(upper, raw, a.secure), nil
+	return a.s.newConn(upper, raw, a.place), nil
 }
 
 // Close implements net.Listener for go-smtp, which calls it once more at

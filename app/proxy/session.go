@@ -67,6 +67,7 @@ func (s *session) Reset() {
 	broken := s.bdat == openChunks || s.conn.empty && s.bdat != wholeChunks
 	s.bdat, s.conn.empty = noChunks, false
 	s.mu.Unlock()
+	s.conn.setOpen(false)
 	if broken {
 		s.conn.hang(farewell(brokenOff))
 	}
@@ -84,7 +85,8 @@ func (s *session) current() *transaction {
 	return s.tx
 }
 
-func (s *session) setTransaction(tx *transaction) {
+func (s *session) begin(tx *transaction) {
+	s.conn.setOpen(true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tx = tx
@@ -108,11 +110,14 @@ func (s *session) mechanism() string {
 	return s.auth
 }
 
+// mustAuth says whether a password is needed: now, or when the client came.
+func (s *session) mustAuth() bool { return s.conn.mustAuth || s.srv.mustAuth.Load() }
+
 // Mail implements smtp.Session. go-smtp has compared SIZE with the limit (one
 // of more than 32 bits it answers with 501 instead of 552).
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	switch {
-	case s.srv.cfg.RequireAuth && s.mechanism() == "":
+	case s.mustAuth() && s.mechanism() == "":
 		return s.srv.reply(needAuth)
 	case s.current() != nil: // RFC 5321 §4.1.4
 		return s.srv.reply(outOfOrder)
@@ -131,7 +136,7 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 		s.srv.log.Warn("sender refused", "code", r.Code, "cause", rootCause(err))
 		return r
 	}
-	s.setTransaction(&transaction{
+	s.begin(&transaction{
 		declared: mail.ByteSize(opts.Size),
 		env: mail.Envelope{
 			Account: account, From: from, UTF8: opts.UTF8, EightBit: opts.Body == smtp.Body8BitMIME,

@@ -72,8 +72,9 @@ func (f *Follower) readFacts(ctx context.Context) (err error) {
 		}
 	}
 	if err := f.readNotices(ctx); err != nil {
-		all = errors.Join(all, fmt.Errorf("read notices: %w", err))
+		return errors.Join(all, fmt.Errorf("read notices: %w", err))
 	}
+	f.tellSeen(ctx)
 	return all
 }
 
@@ -226,17 +227,4 @@ func (f *Follower) drop(c *relayclient.Client) {
 	if f.held == c {
 		f.held = nil
 	}
-}
-
-// Seen says that a person has seen a notice, here and at the relay.
-func (f *Follower) Seen(ctx context.Context, id int64) error {
-	err := f.ask(ctx, func(c *relayclient.Client) error { return c.AckNotice(ctx, id) })
-	if err != nil && !errors.Is(err, relayclient.ErrNotFound) {
-		return fmt.Errorf("tell relay that a notice was seen: %w", err)
-	}
-	if err := f.cache.storeSeen(ctx, f.Name, id, time.Now()); err != nil {
-		return err
-	}
-	f.Changed()
-	return nil
 }

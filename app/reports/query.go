@@ -173,6 +173,29 @@ func (c *Cache) Latest(ctx context.Context, account string, job mail.JobID, addr
 	return out, nil
 }
 
+// LatestStatus is the status of the newest event of every address in a job, by
+// the address with its domain in lower case.
+func (c *Cache) LatestStatus(ctx context.Context, account string, job mail.JobID) (map[string]relayclient.EventStatus, error) {
+	rows, err := c.read.QueryContext(ctx, `SELECT address, status, max(seq) FROM events WHERE job = ? AND account = ? GROUP BY address`, string(job), account)
+	if err != nil {
+		return nil, fmt.Errorf("list latest events: %w", err)
+	}
+	defer rows.Close()
+	out := make(map[string]relayclient.EventStatus)
+	for rows.Next() {
+		var address, status string
+		var seq int64
+		if err := rows.Scan(&address, &status, &seq); err != nil {
+			return nil, fmt.Errorf("list latest events: %w", err)
+		}
+		out[address] = relayclient.EventStatus(status)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list latest events: %w", err)
+	}
+	return out, nil
+}
+
 // events runs a query that begins with eventColumns; last is the seq of the
 // last one.
 func (c *Cache) events(ctx context.Context, query string, args ...any) (list []Event, last int64, err error) {

@@ -105,15 +105,6 @@ func (c *Cache) storeNotices(ctx context.Context, account, from string, page rel
 	})
 }
 
-// storeSeen notes that a notice was seen.
-func (c *Cache) storeSeen(ctx context.Context, account string, id int64, at time.Time) error {
-	_, err := c.write.ExecContext(ctx, `UPDATE notices SET acked_at = ? WHERE account = ? AND id = ? AND acked_at = 0`, micros(at), account, id)
-	if err != nil {
-		return fmt.Errorf("store that a notice was seen: %w", err)
-	}
-	return nil
-}
-
 // storeFact replaces the latest answer of a kind.
 func (c *Cache) storeFact(ctx context.Context, account, kind string, answer any, asOf time.Time) error {
 	text, err := json.Marshal(answer)

@@ -27,12 +27,14 @@ type Printer struct {
 }
 
 // English says the templates themselves.
-var English = New(language.English, func(t Text, n int, values map[string]string) string {
+var English = New(language.English, english)
+
+func english(t Text, n int, values map[string]string) string {
 	if t.One != "" && n == 1 {
 		return fill(t.One, values)
 	}
 	return fill(t.Key, values)
-})
+}
 
 // New is a printer for a language. find translates: it gets the text, its count
 // (0 where it has none) and its values in words, and returns the sentence.

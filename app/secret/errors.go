@@ -2,7 +2,9 @@ package secret
 
 import (
 	"errors"
-	"fmt"
+	"strings"
+
+	"servicesmtp.net/companion/app/say"
 )
 
 // What a failure is; ask with errors.Is.
@@ -24,7 +26,12 @@ type Error struct {
 	Sentence string
 	Action   string
 	Err      error // technical cause, or nil
+	Said     Said
 }
+
+// Said is a sentence and an action for any language, and for a person without
+// a terminal.
+type Said struct{ Sentence, Action say.Text }
 
 // Error is the sentence with the cause.
 func (e *Error) Error() string {
@@ -52,36 +59,59 @@ func kindOf(err error) error {
 	return ErrRefused
 }
 
-const openPrompt = "Look for a window that asks for the keyring's password."
-
-// explained gives a failure of the keyring its words.
-func explained(key string, kind, cause error) *Error {
-	e := &Error{Kind: kind, Err: cause}
-	switch kind {
-	case ErrNotFound: //nolint:errorlint // kind is one of the sentinels itself
-		e.Sentence, e.Action, e.Err = fmt.Sprintf("There is no %s.", name(key)), "Enter it.", nil
-		if key == LocalKey {
-			e.Action = "Make a new one."
-		}
-	case ErrAbsent:
-		e.Sentence = "This computer has no keyring that answers."
-		e.Action = `Install one, for example gnome-keyring, or keep the password in a file: credential = "file:/path" in companion.toml.`
-	case ErrLocked:
-		e.Sentence, e.Action = "The keyring is locked.", "Unlock it, or log out and in again. "+openPrompt
-	case ErrTimeout:
-		e.Sentence, e.Action = fmt.Sprintf("The keyring did not answer within %d seconds.", int(deadline.Seconds())), openPrompt
-	case ErrBusy:
-		e.Sentence, e.Action = "The keyring has not answered an earlier question yet.", openPrompt
-	case ErrClosed:
-		e.Sentence = "The companion is stopping."
-	default:
-		e.Kind, e.Sentence = ErrRefused, fmt.Sprintf("The keyring refused the %s.", name(key))
-		e.Action = `Try again, or keep the password in a file: credential = "file:/path" in companion.toml.`
+// failure is an Error with words. terminal is what the terminal says in place
+// of the action, where that is another; "" otherwise.
+func failure(kind error, said Said, terminal string, cause error) *Error {
+	e := &Error{Kind: kind, Sentence: said.Sentence.String(), Action: said.Action.String(), Said: said, Err: cause}
+	if terminal != "" {
+		e.Action = terminal
 	}
 	return e
 }
 
+// explained gives a failure of the keyring its words.
+func explained(key string, kind, cause error) *Error {
+	var s Said
+	terminal := ""
+	lookForPrompt := say.T("Look for a window that asks for the keyring's password.")
+	switch kind {
+	case ErrNotFound: //nolint:errorlint // kind is one of the sentinels itself
+		s.Sentence, s.Action, cause = say.T("There is no {{.Secret}}.").With("Secret", name(key)), say.T("Enter it."), nil
+		if key == LocalKey {
+			s.Action = say.T("Make a new one.")
+		}
+	case ErrAbsent:
+		s.Sentence, s.Action = say.T("This computer has no keyring that answers."), say.T("Install one, for example GNOME Keyring or KWallet.")
+		terminal = `Install one, for example gnome-keyring, or keep the password in a file: credential = "file:/path" in companion.toml.`
+	case ErrLocked:
+		s.Sentence = say.T("The keyring is locked.")
+		s.Action = say.T("Unlock it, or log out and in again. Look for a window that asks for the keyring's password.")
+	case ErrTimeout:
+		s.Sentence, s.Action = say.T("The keyring did not answer within {{.Time}}.").With("Time", deadline), lookForPrompt
+	case ErrBusy:
+		s.Sentence, s.Action = say.T("The keyring has not answered an earlier question yet."), lookForPrompt
+	case ErrClosed:
+		s.Sentence = say.T("The companion is stopping.")
+	default:
+		kind = ErrRefused
+		s.Sentence, s.Action = say.T("The keyring refused the {{.Secret}}.").With("Secret", name(key)), say.T("Try again.")
+		terminal = `Try again, or keep the password in a file: credential = "file:/path" in companion.toml.`
+	}
+	return failure(kind, s, terminal, cause)
+}
+
 // refused is a failure of a file for a reason that is none of ours.
 func refused(key string, cause error) *Error {
-	return &Error{Kind: ErrRefused, Sentence: fmt.Sprintf("The file with the %s cannot be used.", name(key)), Err: withoutPath(cause)}
+	return failure(ErrRefused, Said{Sentence: say.T("The file with the {{.Secret}} cannot be used.").With("Secret", name(key))}, "", withoutPath(cause))
+}
+
+// name is what a person calls the secret.
+func name(key string) say.Text {
+	if account, ok := strings.CutPrefix(key, relayPrefix); ok {
+		return say.T("password of the account {{.Account}}").With("Account", account)
+	}
+	if account, ok := strings.CutPrefix(key, tokenPrefix); ok {
+		return say.T("access token of the account {{.Account}}").With("Account", account)
+	}
+	return say.T("password for mail programs")
 }

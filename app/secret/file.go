@@ -2,7 +2,6 @@ package secret
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net/url"
@@ -11,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 
+	"servicesmtp.net/companion/app/say"
 	"servicesmtp.net/companion/internal/durable"
 )
 
@@ -37,8 +37,10 @@ func readFile(key, path string) (string, error) {
 	}
 	value := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if len(text) > maxSecret || check(key, value) != nil {
-		return "", &Error{Kind: ErrRefused, Sentence: fmt.Sprintf("The file with the %s must hold it on one line and nothing else.", name(key)),
-			Action: "Write it anew: " + path}
+		return "", failure(ErrRefused, Said{
+			Sentence: say.T("The file with the {{.Secret}} must hold it on one line and nothing else.").With("Secret", name(key)),
+			Action:   say.T("Write it anew: {{.Path}}").With("Path", path),
+		}, "", nil)
 	}
 	return value, nil
 }
@@ -58,8 +60,10 @@ func private(key, path string) error {
 		return refused(key, errors.New("not a regular file"))
 	}
 	if runtime.GOOS != "windows" && st.Mode().Perm()&0o077 != 0 {
-		return &Error{Kind: ErrReadable, Sentence: fmt.Sprintf("Others on this computer can read the file with the %s.", name(key)),
-			Action: "Run: chmod 600 " + quoted(path)}
+		return failure(ErrReadable, Said{
+			Sentence: say.T("Others on this computer can read the file with the {{.Secret}}.").With("Secret", name(key)),
+			Action:   say.T("Make it readable for you alone: {{.Path}}").With("Path", path),
+		}, "Run: chmod 600 "+quoted(path), nil)
 	}
 	return nil
 }

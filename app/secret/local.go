@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"servicesmtp.net/companion/app/say"
 	"servicesmtp.net/companion/internal/durable"
 )
 
@@ -98,7 +99,9 @@ func (l *LocalLogin) Password(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !l.Verify(LocalUser, password) {
-		return "", &Error{Kind: ErrNotFound, Sentence: "The stored password for mail programs belongs to another data folder.", Action: "Make a new one."}
+		return "", failure(ErrNotFound, Said{
+			Sentence: say.T("The stored password for mail programs belongs to another data folder."), Action: say.T("Make a new one."),
+		}, "", nil)
 	}
 	return password, nil
 }

@@ -17,13 +17,14 @@ package secret
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
+
+	"servicesmtp.net/companion/app/say"
 )
 
 // Service is the name under which the keyring shows our entries.
@@ -180,18 +181,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 // check refuses what a paste can bring along and a file could not give back.
 func check(key, value string) error {
 	if value == "" || strings.ContainsFunc(value, unicode.IsControl) {
-		return &Error{Kind: ErrRefused, Sentence: fmt.Sprintf("The %s is empty or has a line break in it.", name(key)), Action: "Copy it again."}
+		sentence := say.T("The {{.Secret}} is empty or has a line break in it.").With("Secret", name(key))
+		return failure(ErrRefused, Said{Sentence: sentence, Action: say.T("Copy it again.")}, "", nil)
 	}
 	return nil
-}
-
-// name is what a person calls the secret.
-func name(key string) string {
-	if account, ok := strings.CutPrefix(key, relayPrefix); ok {
-		return "password of the account " + account
-	}
-	if account, ok := strings.CutPrefix(key, tokenPrefix); ok {
-		return "access token of the account " + account
-	}
-	return "password for mail programs"
 }

@@ -92,6 +92,9 @@ func wantKind(t *testing.T, err, kind error) {
 	if !strings.HasSuffix(e.Sentence, ".") || strings.Contains(e.Error(), "hunter2") {
 		t.Errorf("not a sentence, or with a secret: %q", e.Error())
 	}
+	if e.Said.Sentence.String() != e.Sentence || strings.Contains(e.Said.Action.String(), "credential") || strings.Contains(e.Said.Action.String(), "chmod") {
+		t.Errorf("said %q / %q", e.Said.Sentence, e.Said.Action)
+	}
 }
 
 func TestKeyring(t *testing.T) {

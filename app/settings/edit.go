@@ -23,7 +23,7 @@ const BackupSuffix = ".bak"
 var ErrNoAccount = errors.New("no such account")
 
 // Save replaces the whole file, readable by its owner only. Comments of the
-// user are lost; SetAccount and ForgetAccount keep them.
+// user are lost; SetAccount, ForgetAccount and Change keep them.
 func Save(path string, s Settings) error {
 	if err := s.Validate(); err != nil {
 		return err
@@ -109,6 +109,9 @@ func edit(path string, change func(*Settings, []byte) ([]byte, error)) error {
 		if text, err = encode(s); err != nil {
 			return err
 		}
+	}
+	if existed && bytes.Equal(text, old) {
+		return nil // the copy of the file before is worth more than one of this
 	}
 	if existed {
 		if err := replace(path+BackupSuffix, old); err != nil {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"servicesmtp.net/companion/app/say"
 )
 
 // maxFile is far above any real file and keeps a wrong path harmless.
@@ -71,13 +73,13 @@ func decodeProblems(err error) []Problem {
 		for i, e := range missing.Errors {
 			line, _ := e.Position()
 			key := strings.Join(e.Key(), ".")
-			problems[i] = Problem{Line: line, Key: key, Sentence: unknown(key)}
+			problems[i] = Problem{Line: line, Key: key, Sentence: unknown(key), Said: say.T("The setting {{.Key}} is not known.").With("Key", key)}
 		}
 		return problems
 	}
 	e, ok := errors.AsType[*toml.DecodeError](err)
 	if !ok {
-		return []Problem{{Sentence: strings.TrimPrefix(err.Error(), "toml: ") + "."}}
+		return []Problem{{Sentence: strings.TrimPrefix(err.Error(), "toml: ") + ".", Said: unreadable}}
 	}
 	line, _ := e.Position()
 	key := strings.Join(e.Key(), ".")
@@ -85,10 +87,12 @@ func decodeProblems(err error) []Problem {
 		key = "pace.per_provider"
 	}
 	if w, ok := words[key]; ok {
-		return []Problem{{Line: line, Key: key, Sentence: "write " + w + "."}}
+		return []Problem{{Line: line, Key: key, Sentence: "write " + w + ".", Said: wrong(key)}}
 	}
-	return []Problem{{Line: line, Sentence: "this cannot be read: " + strings.TrimPrefix(e.Error(), "toml: ") + "."}}
+	return []Problem{{Line: line, Sentence: "this cannot be read: " + strings.TrimPrefix(e.Error(), "toml: ") + ".", Said: unreadable}}
 }
+
+var unreadable = say.T("The settings file cannot be read.")
 
 // keyLines finds the line of each key; keys of accounts carry their number,
 // "account.0.name". It is asked only when something is wrong.

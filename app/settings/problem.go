@@ -6,13 +6,16 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"servicesmtp.net/companion/app/say"
 )
 
 // Problem is one thing that is wrong, or unwise, in the file.
 type Problem struct {
-	Line     int    // 0: not written there
-	Key      string // "pace.batch"; "" where the file is no TOML
-	Sentence string // what is wrong and what to write instead
+	Line     int      // 0: not written there
+	Key      string   // "pace.batch"; "" where the file is no TOML
+	Sentence string   // what is wrong and what to write instead
+	Said     say.Text // the same for a person who does not edit the file, in any language
 }
 
 // String is the problem on one line.

@@ -28,6 +28,8 @@ type Settings struct {
 	Timeouts Timeouts  `toml:"timeouts"`
 	Network  Network   `toml:"network"`
 	Spool    Spool     `toml:"spool"`
+	Window   Window    `toml:"window"`
+	Service  Service   `toml:"service"`
 }
 
 // Keyring is the Credential of an account whose password is in the keyring.
@@ -94,6 +96,30 @@ type Spool struct {
 	KeepHistory Span          `toml:"keep_history"`
 }
 
+// System is the Language and the Theme that follow the computer's.
+const System = "system"
+
+// Values of Window.Theme beside System.
+const (
+	ThemeLight = "light"
+	ThemeDark  = "dark"
+)
+
+// Window is how the window looks.
+type Window struct {
+	Language string `toml:"language" comment:"\"system\", or a language as two letters"`
+	Theme    string `toml:"theme" comment:"\"system\", \"light\" or \"dark\""`
+}
+
+// Service is the relay that a new account uses unless it names another: an
+// organisation that installs the companion for its people writes its own here.
+type Service struct {
+	Name      string   `toml:"name"`
+	Endpoints []string `toml:"endpoints"`
+	API       string   `toml:"api"`
+	CAFile    string   `toml:"ca_file"`
+}
+
 // MaxBatch is the most recipients that the relay takes in one transaction.
 const MaxBatch = 50
 
@@ -123,6 +149,12 @@ func Default() Settings {
 		},
 		Network: Network{Proxy: "system"},
 		Spool:   Spool{MaxSize: 5_000_000_000, KeepHistory: Span(90 * day)},
+		Window:  Window{Language: System, Theme: System},
+		Service: Service{
+			Name:      "ServiceSMTP",
+			Endpoints: []string{"starttls://smtp.servicesmtp.net:587", "tls://smtp.servicesmtp.net:465"},
+			API:       "https://api.servicesmtp.net",
+		},
 	}
 }
 

@@ -52,6 +52,16 @@ proxy = "system"
 [spool]
 max_size = "5GB"
 keep_history = "90d"
+
+[window]
+language = "system"
+theme = "system"
+
+[service]
+name = "ServiceSMTP"
+endpoints = ["starttls://smtp.servicesmtp.net:587", "tls://smtp.servicesmtp.net:465"]
+api = "https://api.servicesmtp.net"
+ca_file = ""
 `
 
 var office = Account{
@@ -132,7 +142,7 @@ func TestWrongFiles(t *testing.T) {
 		"unknown table":       {"[pase]\nbatch = 3\n", "line 1, pase: this key is not known; did you mean pace?"},
 		"key in wrong table":  {"[listen]\nbatch = 3\n", "line 2, listen.batch: this key is not known; did you mean pace.batch?"},
 		"key far from all":    {"[network]\nxylophone = 1\n", "line 2, network.xylophone: this key is not known; network has proxy."},
-		"top key far":         {"xylophone = 1\n", "line 1, xylophone: this key is not known; the tables are account, listen, pace, timeouts, network, spool."},
+		"top key far":         {"xylophone = 1\n", "line 1, xylophone: this key is not known; the tables are account, listen, pace, timeouts, network, spool, window, service."},
 		"key of an account":   {account("pasword = \"x\"\n"), "line 5, account.pasword: this key is not known; account has name"},
 		"number for text":     {"[listen]\nauth = 3\n", `line 2, listen.auth: write "required" or "off".`},
 		"text for number":     {"[pace]\n\nbatch = \"50\"\n", "line 3, pace.batch: write a whole number from 1 to 50."},
@@ -173,6 +183,12 @@ func TestWrongFiles(t *testing.T) {
 		"api without TLS":     {account("api = \"http://h\"\n"), "line 5, account.api: write the address of the service beginning with https://"},
 		"ca_file relative":    {account("ca_file = \"ca.pem\"\n"), "account.ca_file"},
 		"sender":              {account("senders = [\"@example.com\"]\n"), "line 5, account.senders"},
+		"language":            {"[window]\nlanguage = \"Italian please\"\n", `line 2, window.language: write "system", or a language as two letters`},
+		"theme":               {"[window]\ntheme = \"pink\"\n", `line 2, window.theme: write "system", "light" or "dark".`},
+		"service name":        {"[service]\nname = \"\"\n", "line 2, service.name: write the name of the service"},
+		"service endpoints":   {"[service]\nendpoints = [\"http://h\"]\n", "line 2, service.endpoints: write one server or more"},
+		"service api":         {"[service]\napi = \"relay\"\n", "line 2, service.api: write the address of the service"},
+		"service ca_file":     {"[service]\nca_file = \"ca.pem\"\n", "line 2, service.ca_file: write the full path"},
 		"sender of two": {account("senders = [\"b.example\"]\n") +
 			strings.Replace(account("senders = [\"B.example\"]\n"), `"a"`, `"b"`, 1), "line 10, account.senders"},
 	} {
@@ -200,7 +216,7 @@ func TestAllProblemsAtOnceInTheOrderOfTheFile(t *testing.T) {
 }
 
 func TestEveryKeyHasWords(t *testing.T) {
-	tables := map[string]bool{"account": true, "listen": true, "pace": true, "timeouts": true, "network": true, "spool": true}
+	tables := map[string]bool{"account": true, "listen": true, "pace": true, "timeouts": true, "network": true, "spool": true, "window": true, "service": true}
 	for _, k := range allKeys() {
 		if words[k] == "" && !tables[k] {
 			t.Errorf("no words for %s", k)

@@ -11,6 +11,10 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"golang.org/x/text/language"
+
+	"servicesmtp.net/companion/app/say"
 )
 
 // words says what to write for each key. The same words answer a value of the
@@ -44,6 +48,12 @@ var words = map[string]string{
 	"network.proxy":                `"system", "none", "socks5://host:port" or "http://host:port", without a password`,
 	"spool.max_size":               `a size in quotes of at least "1MB", for example "5GB"`,
 	"spool.keep_history":           `a time in quotes from "1d" to "3650d", for example "90d"`,
+	"window.language":              `"system", or a language as two letters in quotes, for example "it"`,
+	"window.theme":                 `"system", "light" or "dark"`,
+	"service.name":                 `the name of the service in quotes, for example name = "ServiceSMTP"`,
+	"service.endpoints":            `one server or more, for example endpoints = ["starttls://relay.example:587", "tls://relay.example:465"]`,
+	"service.api":                  `the address of the service beginning with https://, or "" where it has none`,
+	"service.ca_file":              `the full path of a certificate file, or ""`,
 }
 
 // Validate returns an *Error that lists everything that is wrong, or nil.
@@ -60,12 +70,12 @@ type checker struct{ problems []Problem }
 
 func (c *checker) want(key string, ok bool) {
 	if !ok {
-		c.problems = append(c.problems, Problem{Key: key, Sentence: "write " + words[withoutIndex(key)] + "."})
+		c.problems = append(c.problems, Problem{Key: key, Sentence: "write " + words[withoutIndex(key)] + ".", Said: wrong(withoutIndex(key))})
 	}
 }
 
-func (c *checker) say(key, sentence string) {
-	c.problems = append(c.problems, Problem{Key: key, Sentence: sentence})
+func (c *checker) say(key, sentence string, said say.Text) {
+	c.problems = append(c.problems, Problem{Key: key, Sentence: sentence, Said: said})
 }
 
 func (s Settings) problems() []Problem {
@@ -82,6 +92,9 @@ func (s Settings) problems() []Problem {
 	c.want("network.proxy", validProxy(s.Network.Proxy))
 	c.want("spool.max_size", s.Spool.MaxSize >= 1_000_000)
 	within("spool.keep_history", s.Spool.KeepHistory, day, 3650*day)
+	c.want("window.language", s.Window.Language == System || validLanguage(s.Window.Language))
+	c.want("window.theme", s.Window.Theme == System || s.Window.Theme == ThemeLight || s.Window.Theme == ThemeDark)
+	s.Service.check(&c)
 	return c.problems
 }
 
@@ -96,7 +109,7 @@ func (s Settings) checkAccounts(c *checker) {
 		c.want(key("credential"), validCredential(a.Credential))
 		c.want(key("endpoints"), len(a.Endpoints) > 0 && all(a.Endpoints, validEndpoint))
 		c.want(key("api"), a.API == "" || validAPI(a.API))
-		c.want(key("ca_file"), a.CAFile == "" || filepath.IsAbs(a.CAFile) && validText(a.CAFile))
+		c.want(key("ca_file"), a.CAFile == "" || validPath(a.CAFile))
 		c.want(key("senders"), all(a.Senders, func(s string) bool {
 			n := normalSender(s)
 			fine := validSender(n) && !senders[n]
@@ -104,6 +117,13 @@ func (s Settings) checkAccounts(c *checker) {
 			return fine
 		}))
 	}
+}
+
+func (s Service) check(c *checker) {
+	c.want("service.name", validText(s.Name))
+	c.want("service.endpoints", len(s.Endpoints) > 0 && all(s.Endpoints, validEndpoint))
+	c.want("service.api", s.API == "" || validAPI(s.API))
+	c.want("service.ca_file", s.CAFile == "" || validPath(s.CAFile))
 }
 
 func (s Settings) checkListen(c *checker) {
@@ -118,7 +138,8 @@ func (s Settings) checkListen(c *checker) {
 	c.want("listen.tls_addresses", all(l.TLSAddresses, address))
 	c.want("listen.auth", l.Auth == AuthRequired || l.Auth == AuthOff)
 	if l.Auth == AuthOff && len(l.exposed()) > 0 {
-		c.say("listen.auth", `"off" is possible on this computer only, because anybody in the network could send in your name: write "required", or remove `+l.exposed()[0]+` from the addresses.`)
+		c.say("listen.auth", `"off" is possible on this computer only, because anybody in the network could send in your name: write "required", or remove `+l.exposed()[0]+` from the addresses.`,
+			say.T("Mail programs must give a password, because other computers can reach the companion at {{.Address}}.").With("Address", l.exposed()[0]))
 	}
 	c.want("listen.max_recipients", l.MaxRecipients >= 1 && l.MaxRecipients <= 1_000_000)
 	c.want("listen.max_message", l.MaxMessage >= 1000 && l.MaxMessage <= 2_000_000_000 && l.MaxMessage <= max(s.Spool.MaxSize, 1000))
@@ -145,11 +166,13 @@ func (p Pace) check(c *checker) {
 func (s Settings) Warnings() []Problem {
 	var c checker
 	for _, a := range s.Listen.exposed() {
-		c.say("listen", "other computers in your network can reach "+a+"; they still need the password.")
+		c.say("listen", "other computers in your network can reach "+a+"; they still need the password.",
+			say.T("Other computers in your network can reach {{.Address}}; they still need the password.").With("Address", a))
 	}
 	// RFC 1047: a client that gives up too early makes a duplicate possible.
 	if time.Duration(s.Timeouts.FinalDot) < 10*time.Minute {
-		c.say("timeouts.final_dot", `a wait below "10m" makes it more likely that nobody knows whether a message went out.`)
+		c.say("timeouts.final_dot", `a wait below "10m" makes it more likely that nobody knows whether a message went out.`,
+			say.T("A wait of less than 10 minutes makes it more likely that nobody knows whether a message went out."))
 	}
 	return c.problems
 }
@@ -186,7 +209,17 @@ func validText(s string) bool {
 
 func validCredential(s string) bool {
 	path, isFile := strings.CutPrefix(s, FilePrefix)
-	return s == Keyring || isFile && filepath.IsAbs(path) && validText(path)
+	return s == Keyring || isFile && validPath(path)
+}
+
+// validPath asks for a full path: the engine's own folder is nobody's business.
+func validPath(s string) bool { return filepath.IsAbs(s) && validText(s) }
+
+// validLanguage knows the form only ("it", "pt-BR"): which translations there
+// are is the window's matter, and one that is missing is said in English.
+func validLanguage(s string) bool {
+	_, err := language.Parse(s)
+	return err == nil
 }
 
 // validListen asks for an IP address, so that a listener beyond this computer

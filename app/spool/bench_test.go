@@ -145,3 +145,87 @@ func BenchmarkHundredThousandQueued(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkBrowse scrolls a list of 100,000 jobs, most of them done, of two
+// accounts.
+func BenchmarkBrowse(b *testing.B) {
+	s := full(b, memoryDir(b))
+	for _, query := range []string{
+		`UPDATE jobs SET account = CASE seq % 3 WHEN 0 THEN 'home' ELSE account END, done_at = (seq % 10 > 0) * (accepted_at + seq * 60000000), failed = seq % 50 = 7`,
+		`UPDATE batches SET state = 5, result = 2, done_at = 1795597200000000 + job * 60000000 WHERE job % 10 > 0`,
+		`INSERT INTO outcomes (batch, place, address, status, code, enhanced, reply, command, at)
+			SELECT id, 0, 'person0@example.com', 4, 550, 5001001, 'no such user', 'RCPT', done_at FROM batches WHERE job % 50 = 7`,
+	} {
+		_, err := s.conn.ExecContext(b.Context(), query)
+		must(b, err)
+	}
+	for _, c := range []struct {
+		name   string
+		filter Filter
+		total  int
+	}{
+		{"all", Filter{}, 100_000},
+		{"account", Filter{Account: "home"}, 33_333},
+		{"open", Filter{Show: ShowOpen}, 10_000},
+		{"done", Filter{Show: ShowDone}, 90_000},
+		{"failed", Filter{Show: ShowFailed}, 2_000},
+		{"uncertain", Filter{Show: ShowUncertain}, 0},
+		{"search finds none", Filter{Search: "nobody@"}, 0},
+		{"search finds all", Filter{Search: "PERSON0@"}, 100_000},
+		{"search finds all, account, failed", Filter{Search: "news@", Account: "home", Show: ShowFailed}, 666},
+	} {
+		for _, part := range []int{0, 50, 99} {
+			b.Run(fmt.Sprintf("%s/%d%%", c.name, part), func(b *testing.B) {
+				offset := c.total * part / 100
+				for b.Loop() {
+					total, jobs, err := s.Browse(b.Context(), c.filter, offset, 100)
+					if err != nil || total < c.total || len(jobs) != min(100, total-offset) {
+						b.Fatal(total, len(jobs), err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkSent draws the chart of 100,000 jobs, of which every fiftieth has a
+// failed recipient.
+func BenchmarkSent(b *testing.B) {
+	s := full(b, memoryDir(b))
+	for _, query := range []string{
+		`UPDATE batches SET state = 5, result = 2, done_at = 1795597200000000 + job * 25000000`,
+		`INSERT INTO outcomes (batch, place, address, status, code, enhanced, reply, command, at)
+			SELECT id, 0, 'person0@example.com', 4, 550, 5001001, 'no such user', 'RCPT', done_at FROM batches WHERE job % 50 = 7`,
+	} {
+		_, err := s.conn.ExecContext(b.Context(), query)
+		must(b, err)
+	}
+	for name, since := range map[string]time.Time{"all": {}, "last day": start.Add(99_000 * 25 * time.Second)} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if list, err := s.Sent(b.Context(), "", since, 15*time.Minute); err != nil || len(list) == 0 {
+					b.Fatal(list, err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkFiftyThousandRecipients(b *testing.B) {
+	s := newSpool(b)
+	accept(b, s, jobID(1), envelope("office", recipients(50_000)), []byte("x"))
+	b.Run("page", func(b *testing.B) {
+		for b.Loop() {
+			if total, list, err := s.BrowseRecipients(b.Context(), jobID(1), 49_000, 100); err != nil || total != 50_000 || len(list) != 100 {
+				b.Fatal(total, len(list), err)
+			}
+		}
+	})
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			if list, err := s.AllRecipients(b.Context(), jobID(1)); err != nil || len(list) != 50_000 {
+				b.Fatal(len(list), err)
+			}
+		}
+	})
+}

@@ -168,7 +168,7 @@ func (s *Spool) Failed(ctx context.Context, account, search, cursor string, limi
 	if err != nil {
 		return nil, "", err
 	}
-	pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(search) + "%"
+	pattern := "%" + likeEscaper.Replace(search) + "%"
 	var last int64
 	err = s.rows(ctx, `SELECT o.id, j.id, b.number, b.account, o.address, o.code, o.enhanced, o.reply, o.command, o.at
 		FROM outcomes o CROSS JOIN batches b ON b.id = o.batch CROSS JOIN jobs j ON j.seq = b.job

@@ -30,9 +30,9 @@ func (s *Spool) Recipients(ctx context.Context, job mail.JobID, cursor string, l
 	if err != nil {
 		return nil, "", err
 	}
-	var seq, accepted int64
-	if err := s.row(ctx, `SELECT seq, accepted_at FROM jobs WHERE id = ?`, []any{job}, &seq, &accepted); err != nil {
-		return nil, "", fmt.Errorf("read job %s: %w", job, err)
+	seq, accepted, err := s.listedJob(ctx, job)
+	if err != nil {
+		return nil, "", err
 	}
 	number, place := max(from[0], 1), int(from[1])
 	for ; ; number, place = number+1, 0 {
@@ -43,7 +43,7 @@ func (s *Spool) Recipients(ctx context.Context, job mail.JobID, cursor string, l
 		if err != nil {
 			return nil, "", fmt.Errorf("read recipients of job %s: %w", job, err)
 		}
-		b.accepted = moment(accepted)
+		b.accepted = accepted
 		for ; place < len(b.recipients); place++ {
 			r, moved := b.recipient(place)
 			if moved {
@@ -55,6 +55,15 @@ func (s *Spool) Recipients(ctx context.Context, job mail.JobID, cursor string, l
 			list = append(list, r)
 		}
 	}
+}
+
+// listedJob is what the list of a job's recipients needs of the job.
+func (s *Spool) listedJob(ctx context.Context, job mail.JobID) (seq int64, accepted time.Time, err error) {
+	var at int64
+	if err := s.row(ctx, `SELECT seq, accepted_at FROM jobs WHERE id = ?`, []any{job}, &seq, &at); err != nil {
+		return 0, time.Time{}, fmt.Errorf("read job %s: %w", job, err)
+	}
+	return seq, moment(at), nil
 }
 
 // listed is a batch as Recipients shows it.

@@ -5,18 +5,25 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"servicesmtp.net/companion/app/mail"
 )
 
-// testdata/schema1.sql is a spool as schema 1 left it after a kill: a
+// testdata/schemaN.sql is a spool as schema N left it after a kill: a
 // newsletter half sent (one batch done with failures and deferrals, one on its
 // way), one message that nobody touched yet, and one that is done. Each
 // released schema gets such a file, and keeps it.
-func TestMigrateSchema1(t *testing.T) {
-	dump, err := os.ReadFile(filepath.Join("testdata", "schema1.sql"))
+func TestMigrate(t *testing.T) {
+	for _, schema := range []string{"schema1", "schema2"} {
+		t.Run(schema, func(t *testing.T) { testMigrate(t, schema) })
+	}
+}
+
+func testMigrate(t *testing.T, schema string) {
+	dump, err := os.ReadFile(filepath.Join("testdata", schema+".sql"))
 	must(t, err)
 	dir := t.TempDir()
 	db, err := connect(filepath.Join(dir, databaseName), 1)
@@ -29,7 +36,7 @@ func TestMigrateSchema1(t *testing.T) {
 	checkRows(t, s)
 	var version int
 	must(t, s.pool.QueryRow(`SELECT max(version_id) FROM goose_db_version`).Scan(&version))
-	if version < 1 {
+	if version != 2 {
 		t.Errorf("version %d", version)
 	}
 	var states []JobState
@@ -56,6 +63,12 @@ func TestMigrateSchema1(t *testing.T) {
 	}
 	if got := readBody(t, s, newsletter.ID); !bytes.Equal(got, []byte("Subject: news\r\n\r\nHello.\r\n")) {
 		t.Errorf("body %q", got)
+	}
+	if _, found, err := s.Browse(t.Context(), Filter{Show: ShowDone, Search: "PERSON"}, 0, 10); err != nil || len(found) != 1 || found[0].ID != jobs[0].ID {
+		t.Errorf("browsed %+v, %v", found, err)
+	}
+	if sent, err := s.Sent(t.Context(), "office", time.Time{}, 24*time.Hour); err != nil || len(sent) != 1 || sent[0].Accepted != 48 || sent[0].Failed != 1 {
+		t.Errorf("sent %+v, %v", sent, err)
 	}
 	failed, _, err := s.Failed(t.Context(), "", "", "", 0)
 	must(t, err)

@@ -96,9 +96,40 @@ func (d *decoder) length() int {
 	return int(n)
 }
 
-func (d *decoder) string() string {
+func (d *decoder) string() string { return string(d.bytes()) }
+
+func (d *decoder) bytes() []byte {
 	n := d.length()
-	s := string(d.rest[:n])
+	b := d.rest[:n]
 	d.rest = d.rest[n:]
-	return s
+	return b
+}
+
+// anyAddress says whether one of the addresses in what encodeRecipients wrote
+// satisfies match, and copies none. A list that cannot be read has none.
+func anyAddress(b []byte, match func(address []byte) bool) bool {
+	if len(b) == 0 || b[0] != recipientsVersion {
+		return false
+	}
+	d := decoder{rest: b[1:]}
+	for len(d.rest) > 0 {
+		flags := d.rest[0]
+		d.rest = d.rest[1:]
+		address := d.bytes()
+		if flags&flagNotify != 0 {
+			for n := d.length(); n > 0 && !d.failed; n-- {
+				d.bytes()
+			}
+		}
+		if flags&flagOriginal != 0 {
+			d.bytes()
+		}
+		if d.failed || flags > flagNotify|flagOriginal {
+			return false
+		}
+		if match(address) {
+			return true
+		}
+	}
+	return false
 }

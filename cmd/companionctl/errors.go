@@ -1,11 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
-	"fmt"
-	"strings"
-	"time"
-
 	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/app/control"
 )
@@ -65,39 +60,8 @@ func (e *errorsCommand) pages(inv *invocation, c *control.Client, f func(app.Err
 
 // csv writes page by page: a list may be longer than the memory likes.
 func (e *errorsCommand) csv(inv *invocation, c *control.Client) error {
-	w := csv.NewWriter(inv.out)
-	if err := w.Write([]string{"address", "reason", "code", "reply", "at", "account", "source"}); err != nil {
-		return fmt.Errorf("write CSV: %w", err)
-	}
-	err := e.pages(inv, c, func(p app.ErrorPage) error {
-		for _, a := range p.Errors {
-			row := []string{a.Address, a.Reason, a.Code, a.Reply, a.At.UTC().Format(time.RFC3339), a.Account, a.Source}
-			for i, cell := range row {
-				row[i] = harmless(cell)
-			}
-			if err := w.Write(row); err != nil {
-				return fmt.Errorf("write CSV: %w", err)
-			}
-		}
-		w.Flush()
-		return w.Error()
-	})
-	w.Flush()
-	if err == nil {
-		err = w.Error()
-	}
-	return err
-}
-
-// harmless keeps a spreadsheet from taking a cell for a formula: recipients'
-// servers write the replies, and strangers can register the addresses. A quote
-// in front is what spreadsheets show as text.
-func harmless(cell string) string {
-	cell = oneLine(cell)
-	if cell != "" && strings.ContainsRune("=+-@|%", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
+	w := app.NewErrorsCSV(inv.out)
+	return e.pages(inv, c, func(p app.ErrorPage) error { return w.Write(p.Errors) })
 }
 
 func (inv *invocation) errors(page app.ErrorPage) {

@@ -1,0 +1,89 @@
+package host
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+)
+
+// This file holds the text of a launch agent (launchd.plist(5)), for all
+// systems so that every system tests it.
+
+// launchAgent starts the program once at login. There is no KeepAlive: a
+// program that was quit stays so.
+func (a Autostart) launchAgent() string {
+	var b strings.Builder
+	text := func(s string) string {
+		var b strings.Builder
+		xml.EscapeText(&b, []byte(s)) // a Builder does not fail
+		return b.String()
+	}
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+	<key>Label</key>
+	<string>` + text(ID) + `</string>
+	<key>ProgramArguments</key>
+	<array>
+`)
+	for _, arg := range append([]string{a.Exec}, a.Args...) {
+		b.WriteString("\t\t<string>" + text(arg) + "</string>\n")
+	}
+	b.WriteString(`	</array>
+	<key>RunAtLoad</key>
+	<true/>
+	<key>ProcessType</key>
+	<string>Interactive</string>
+	<key>LimitLoadToSessionType</key>
+	<string>Aqua</string>
+</dict>
+</plist>
+`)
+	return b.String()
+}
+
+// agent is what we read of a launch agent.
+type agent struct {
+	arguments []string
+	disabled  bool
+}
+
+// readAgent understands a property list as far as we need it: the outermost
+// dictionary's keys, each followed by its value.
+func readAgent(text string) (agent, error) {
+	var a agent
+	var key string
+	d := xml.NewDecoder(strings.NewReader(text))
+	for depth := 0; ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return a, nil
+		}
+		if err != nil {
+			return agent{}, err
+		}
+		switch token := token.(type) {
+		case xml.EndElement:
+			depth--
+		case xml.StartElement:
+			switch name := token.Name.Local; {
+			case name == "plist", name == "dict" && depth == 1, name == "array" && key == "ProgramArguments":
+				depth++
+			case name == "key":
+				err = d.DecodeElement(&key, &token)
+			case name == "string" && key == "ProgramArguments":
+				var s string
+				err = d.DecodeElement(&s, &token)
+				a.arguments = append(a.arguments, s)
+			default:
+				a.disabled = a.disabled || key == "Disabled" && name == "true"
+				err = d.Skip()
+			}
+			if err != nil {
+				return agent{}, err
+			}
+		}
+	}
+}

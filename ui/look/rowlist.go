@@ -1,0 +1,141 @@
+package look
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// rowSource is what a rowList needs of its Rows, whatever the rows are.
+type rowSource interface {
+	length() int
+	fill(i int, item *rowItem)
+	typed(name fyne.KeyName)
+}
+
+// rowList is Fyne's list with our keys. The selection is not Fyne's: that one
+// is a position, and ours has to follow a row that moves, without scrolling.
+type rowList struct {
+	widget.List
+	source rowSource
+}
+
+func newRowList[T any](r *Rows[T]) *rowList {
+	l := &rowList{source: r}
+	l.Length = r.length
+	l.CreateItem = func() fyne.CanvasObject { return newRowItem(r.tracks) }
+	l.UpdateItem = func(i widget.ListItemID, o fyne.CanvasObject) {
+		if item, ok := o.(*rowItem); ok {
+			r.fill(i, item)
+		}
+	}
+	l.OnSelected = func(i widget.ListItemID) {
+		l.UnselectAll()
+		r.Select(i)
+	}
+	l.ExtendBaseWidget(l)
+	return l
+}
+
+// TypedKey moves the selection.
+func (l *rowList) TypedKey(e *fyne.KeyEvent) { l.source.typed(e.Name) }
+
+// ScrollToTop works before the list is shown, too; Fyne's own does not.
+func (l *rowList) ScrollToTop() { l.ScrollToOffset(0) }
+
+// screenful is by how many rows a page key moves: one less than are in sight,
+// so that one known row stays.
+func (l *rowList) screenful() int {
+	height := newRowItem(nil).MinSize().Height + l.Theme().Size(theme.SizeNamePadding)
+	return max(int(l.Size().Height/height)-1, 1)
+}
+
+// CreateRenderer is called by Fyne.
+func (r *Rows[T]) CreateRenderer() fyne.WidgetRenderer {
+	r.ExtendBaseWidget(r)
+	header := newRowItem(r.tracks)
+	header.header = true
+	titles := make([]Cell, len(r.tracks))
+	for i, t := range r.tracks {
+		titles[i] = Cell{Text: t.title, Quiet: true}
+	}
+	header.set(titles, false)
+	v := &rowsRenderer{
+		widget: r, total: r.Total, header: header, list: r.list, empty: r.spec.Empty,
+		ground: &canvas.Rectangle{}, line: widget.NewSeparator(),
+	}
+	v.Refresh()
+	return v
+}
+
+// rowsRenderer puts header and list, or the empty state, on the ground of a
+// card.
+type rowsRenderer struct {
+	widget fyne.Widget
+	total  func() (int, bool)
+	ground *canvas.Rectangle
+	header *rowItem
+	line   *widget.Separator
+	list   *rowList
+	empty  fyne.CanvasObject
+}
+
+func (v *rowsRenderer) Destroy() {}
+
+func (v *rowsRenderer) Objects() []fyne.CanvasObject {
+	objects := []fyne.CanvasObject{v.ground, v.header, v.line, v.list}
+	if v.empty != nil {
+		objects = append(objects, v.empty)
+	}
+	return objects
+}
+
+func (v *rowsRenderer) MinSize() fyne.Size {
+	least := v.header.MinSize()
+	size := fyne.NewSize(least.Width, least.Height*4)
+	if v.empty != nil {
+		size = size.Max(v.empty.MinSize())
+	}
+	return size
+}
+
+func (v *rowsRenderer) Layout(size fyne.Size) {
+	v.ground.Resize(size)
+	height := v.header.MinSize().Height
+	v.header.Resize(fyne.NewSize(size.Width, height))
+	v.line.Move(fyne.NewPos(0, height))
+	v.line.Resize(fyne.NewSize(size.Width, 1))
+	gap := v.widget.(interface{ Theme() fyne.Theme }).Theme().Size(theme.SizeNamePadding)
+	v.list.Move(fyne.NewPos(0, height+1+gap/2))
+	v.list.Resize(fyne.NewSize(size.Width, size.Height-height-1-gap))
+	if v.empty != nil {
+		v.empty.Resize(size)
+	}
+}
+
+func (v *rowsRenderer) Refresh() {
+	v.ground.FillColor = theme.ColorForWidget(ColorNameCard, v.widget)
+	v.ground.StrokeColor, v.ground.StrokeWidth = theme.ColorForWidget(ColorNameBorder, v.widget), 1
+	v.ground.CornerRadius = theme.SizeForWidget(theme.SizeNameCardRadius, v.widget)
+	v.ground.Refresh()
+	total, known := v.total()
+	none := known && total == 0 && v.empty != nil
+	show(v.header, !none)
+	show(v.line, !none)
+	show(v.list, !none)
+	if v.empty != nil {
+		show(v.empty, none)
+	}
+	v.header.Refresh()
+	v.list.Refresh()
+	canvas.Refresh(v.widget)
+}
+
+func show(o fyne.CanvasObject, visible bool) {
+	if visible {
+		o.Show()
+	} else {
+		o.Hide()
+	}
+}
