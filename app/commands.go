@@ -253,7 +253,7 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 		if l.Account == name && l.Messages > 0 {
 			return words{
 				sentence: say.T("Mail of this account still waits."),
-				action:   say.T("Let it leave, or cancel it in the queue."),
+				action:   say.T("Let it leave, or take it back in the queue."),
 				terminal: "Let it leave, or take it back with: companionctl queue cancel",
 			}.problem(nil)
 		}

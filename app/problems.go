@@ -77,7 +77,7 @@ var spoolProblems = []struct {
 	}},
 	{spool.ErrFull, words{
 		sentence: say.T("The spool is full, so new mail cannot be taken. What waits is safe."),
-		action:   say.T("Wait until some has left, or cancel some in the queue."), do: DeedQueue,
+		action:   say.T("Wait until some has left, or take some back in the queue."), do: DeedQueue,
 		terminal: "Wait until some has left, or raise max_size in the settings.",
 	}},
 	{spool.ErrReadOnly, words{

@@ -92,7 +92,7 @@ func TestSummarise(t *testing.T) {
 			"End that program, or choose another port in the settings and in your mail program. 127.0.0.1:2526 is free.", ""},
 		{"spool speaks loudest", State{Spool: full, Accounts: []AccountState{blocked}, Listen: []ListenState{busy}}, MoodAttention, DeedQueue,
 			"The spool is full, so new mail cannot be taken. What waits is safe.",
-			"Wait until some has left, or raise max_size in the settings.", "Wait until some has left, or cancel some in the queue."},
+			"Wait until some has left, or raise max_size in the settings.", "Wait until some has left, or take some back in the queue."},
 		{"family not there", State{Spool: fine, Accounts: []AccountState{idle}, Listen: []ListenState{{OK: true}, {}}}, MoodIdle, DeedNone, ready, "", ""},
 	} {
 		summarise(&c.state)
@@ -134,6 +134,9 @@ func TestListenState(t *testing.T) {
 func TestNoWordsOfTheTerminalForAnyLanguage(t *testing.T) {
 	all := []words{noAccountWords, folderWords, spoolWords(spool.ErrClosed)}
 	for _, w := range holdWords {
+		all = append(all, w)
+	}
+	for _, w := range testWords {
 		all = append(all, w)
 	}
 	for _, p := range spoolProblems {

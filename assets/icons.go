@@ -7,8 +7,9 @@
 // All icons are our own drawings, simple shapes on a grid of 24 with lines two
 // units wide and round ends. An icon that the window colours consists of
 // filled paths alone: Fyne gives a themed icon its colour by replacing fills,
-// it leaves strokes black and loses every element but path, rect, circle,
-// ellipse and polygon. A test holds all icons to that.
+// it leaves strokes black, does not enlarge them with the icon, and loses every
+// element but path, rect, circle, ellipse and polygon. A test holds all icons
+// to that.
 package assets
 
 import (

@@ -31,6 +31,7 @@ var elsewhere = map[string]string{
 	"app/control/client.go UserError":       "said by the engine at the other end",
 	"app/say/printer.go key":                "literals in calls of Say",
 	"app/say/printer.go d.Month().String()": "months, added by collect",
+	"ui/language.go XN":                     "literals in say.N, which the printer hands on",
 }
 
 // entry is one text of the source.

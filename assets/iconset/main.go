@@ -25,7 +25,7 @@ import (
 	"servicesmtp.net/companion/assets"
 )
 
-// smallest pixel size at which the full drawing is still clear.
+// fullFrom is the smallest size at which the full drawing is still clear.
 const fullFrom = 24
 
 var sizes = []int{16, 22, 24, 32, 48, 64, 128, 256, 512, 1024}

@@ -41,7 +41,7 @@ type Banner struct {
 // NewBanner returns a banner that says n.
 func NewBanner(n Notice) *Banner {
 	b := &Banner{icon: widget.NewIcon(nil), title: NewText(Strong, ""), text: NewText(Body, ""), details: widget.NewLabel("")}
-	b.details.Wrapping, b.details.Selectable, b.details.TextStyle.Monospace = fyne.TextWrapBreak, true, true
+	b.details.Wrapping, b.details.Selectable, b.details.TextStyle.Monospace = fyne.TextWrapWord, true, true
 	b.button = widget.NewButton("", func() {
 		if b.notice.OnButton != nil {
 			b.notice.OnButton()

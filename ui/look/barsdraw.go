@@ -2,6 +2,7 @@ package look
 
 import (
 	"image/color"
+	"math"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -122,19 +123,22 @@ func (v *barsRenderer) Layout(size fyne.Size) {
 	}
 	v.b.spans = barSpans(len(spec.Bars), left, plot.Width)
 	v.layoutBars(top, plot)
-	v.layoutLabels(fyne.NewPos(left, top+plot.Height+gap/2), size.Width)
+	v.layoutLabels(fyne.NewPos(0, top+plot.Height+gap/2), size.Width)
 }
 
-// barSpans divides the plot among n bars.
+// barSpans divides the plot among n bars. They stand on whole units, so that
+// the two parts of a bar have the same edges.
 func barSpans(n int, left, width float32) []span {
 	spans := make([]span, n)
 	slot := width / float32(max(n, 1))
-	wide := min(slot*(1-barGap), barWidest)
+	wide := max(whole(min(slot*(1-barGap), barWidest)), 1)
 	for i := range spans {
-		spans[i] = span{left + slot*float32(i) + (slot-wide)/2, wide}
+		spans[i] = span{whole(left + slot*float32(i) + (slot-wide)/2), wide}
 	}
 	return spans
 }
+
+func whole(v float32) float32 { return float32(math.Round(float64(v))) }
 
 func (v *barsRenderer) layoutBars(top float32, plot fyne.Size) {
 	v.band.Hidden = v.b.looked < 0
@@ -148,7 +152,8 @@ func (v *barsRenderer) layoutBars(top float32, plot fyne.Size) {
 			failed = max(failed, 2)
 		}
 		height = max(height, failed)
-		y := top + plot.Height - height
+		height, failed = whole(height), whole(failed)
+		y := whole(top+plot.Height) - height
 		v.failed[i].Move(fyne.NewPos(s.x, y))
 		v.failed[i].Resize(fyne.NewSize(s.width, failed))
 		v.bars[i].Move(fyne.NewPos(s.x, y+failed))
@@ -171,27 +176,49 @@ func (v *barsRenderer) layoutBars(top float32, plot fyne.Size) {
 }
 
 // layoutLabels shows as many labels as have room, at even distances, the last
-// always among them: that is today.
+// always among them: that is the newest.
 func (v *barsRenderer) layoutLabels(at fyne.Position, right float32) {
-	f, n := v.labelFont(), len(v.labels)
-	widest := float32(0)
-	for _, bar := range v.b.spec.Bars {
-		widest = max(widest, f.width(bar.Label))
-	}
-	step := 1
-	if n > 1 {
-		slot := (right - at.X) / float32(n)
-		for float32(step)*slot < widest+labelGap && step < n {
-			step++
-		}
-	}
+	f := v.labelFont()
+	var labelled []int
+	places := make([]span, len(v.labels))
 	for i, label := range v.labels {
-		label.Hidden = (n-1-i)%step != 0 || label.Text == ""
+		label.Hidden = true
+		if label.Text == "" {
+			continue
+		}
 		width := f.width(label.Text)
-		s := v.b.spans[i]
-		x := s.x + s.width/2 - width/2
-		x = max(min(x, right-width), 0)
-		label.Move(fyne.NewPos(x, at.Y))
+		middle := v.b.spans[i].x + v.b.spans[i].width/2
+		places[i] = span{max(min(middle-width/2, right-width), 0), width}
+		labelled = append(labelled, i)
+		label.Move(fyne.NewPos(places[i].x, at.Y))
 		label.Resize(fyne.NewSize(width, f.height()))
 	}
+	for step := 1; len(labelled) > 0; step++ {
+		chosen := every(labelled, step)
+		if apart(places, chosen, labelGap) {
+			for _, i := range chosen {
+				v.labels[i].Hidden = false
+			}
+			return
+		}
+	}
+}
+
+// every returns each step-th of list, counted from its end, in order.
+func every(list []int, step int) []int {
+	var chosen []int
+	for i := (len(list) - 1) % step; i < len(list); i += step {
+		chosen = append(chosen, list[i])
+	}
+	return chosen
+}
+
+// apart tells whether the chosen places keep a gap between each other.
+func apart(places []span, chosen []int, gap float32) bool {
+	for n := 1; n < len(chosen); n++ {
+		if left := places[chosen[n-1]]; left.x+left.width+gap > places[chosen[n]].x {
+			return false
+		}
+	}
+	return true
 }

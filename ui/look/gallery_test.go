@@ -15,23 +15,32 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// TestGallery draws all widgets on one sheet, light and dark, in one and two
-// pixels per unit. LOOK_GALLERY=DIR keeps the pictures, to be looked at.
+// TestGallery draws all widgets on some sheets, light and dark.
+// LOOK_GALLERY=DIR keeps the pictures, to be looked at, and draws them in two
+// pixels per unit, too.
 func TestGallery(t *testing.T) {
-	dir := os.Getenv("LOOK_GALLERY")
+	dir, scales := os.Getenv("LOOK_GALLERY"), []float32{1, 2}
 	if dir == "" {
-		dir = t.TempDir()
+		dir, scales = t.TempDir(), scales[:1]
 	}
 	for _, choice := range []string{ChoiceLight, ChoiceDark} {
 		test.NewTempApp(t).Settings().SetTheme(New(choice))
-		for _, scale := range []float32{1, 2} {
-			for name, sheet := range map[string]fyne.CanvasObject{"wide": gallery(), "narrow": gallery()} {
-				width := map[string]float32{"wide": 1000, "narrow": 520}[name]
-				img := draw(sheet, fyne.NewSize(width, 0), scale)
-				if img.Bounds().Dx() != int(width*scale) {
-					t.Errorf("%s %s: %d pixels wide, want %v", choice, name, img.Bounds().Dx(), width*scale)
+		for _, scale := range scales {
+			for _, sheet := range []struct {
+				name    string
+				content fyne.CanvasObject
+				size    fyne.Size
+			}{
+				{"wide", gallery(), fyne.NewSize(1000, 0)},
+				{"narrow", gallery(), fyne.NewSize(520, 0)},
+				{"list-wide", galleryList(), fyne.NewSize(1000, 420)},
+				{"list-narrow", galleryList(), fyne.NewSize(420, 420)},
+			} {
+				img := draw(sheet.content, sheet.size, scale)
+				if got, want := img.Bounds().Dx(), int(sheet.size.Width*scale); got != want {
+					t.Errorf("%s %s: %d pixels wide, want %d", choice, sheet.name, got, want)
 				}
-				keep(t, filepath.Join(dir, fmt.Sprintf("%s-%s-%v.png", name, choice, scale)), img)
+				keep(t, filepath.Join(dir, fmt.Sprintf("%s-%s-%v.png", sheet.name, choice, scale)), img)
 			}
 		}
 	}
@@ -115,4 +124,27 @@ func month() *Bars {
 	b := NewBars(BarsSpec{Bars: bars, YLabels: []YLabel{{0, "0"}, {0.5, "5,000"}, {1, "10,000"}}, Caption: "44,120 sent, 310 failed"})
 	b.look(22)
 	return b
+}
+
+func galleryList() fyne.CanvasObject {
+	var r *Rows[int]
+	r = NewRows(RowsSpec[int]{
+		Columns: []Column[int]{
+			{Title: "Subject", Width: 160, Grow: 2, Cell: func(i int) Cell { return Cell{Text: fmt.Sprint(i, " ", long)} }},
+			{Title: "From", Width: 120, Grow: 1, Drop: 2, Cell: func(int) Cell { return Cell{Text: "newsletter@example.org", Quiet: true} }},
+			{Title: "State", Width: 120, Cell: func(i int) Cell {
+				tone := Tones()[i%5]
+				return Cell{Text: "State " + string(tone), Tone: tone, Badge: true, Icon: map[bool]string{true: "clock"}[i%3 == 0]}
+			}},
+			{Title: "Recipients", Width: 90, Drop: 1, Align: fyne.TextAlignTrailing, Cell: func(i int) Cell { return Cell{Text: fmt.Sprint(i * 37)} }},
+			{Title: "Result", Width: 90, Cell: func(i int) Cell { return Cell{Text: "Failed", Tone: Alarm, Icon: "alarm"} }},
+		},
+		Key:  func(i int) string { return fmt.Sprint(i) },
+		Load: func(gen, offset, limit int) {},
+	})
+	r.ask(0)
+	r.Put(0, 0, []int{0, 1, 2, 3, 4, 5, 6}, 1000)
+	r.list.focused = true
+	r.Select(2)
+	return NewPage(PageSpec{Title: "Queue", Subtitle: "1,000 messages", Content: r, Fill: true})
 }

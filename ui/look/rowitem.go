@@ -17,11 +17,18 @@ type rowItem struct {
 	tracks   []track
 	cells    []Cell
 	selected bool
+	focused  bool // the list has the keyboard: the selected row shows it
 	header   bool
+	onTap    func()
 	onMenu   func(at fyne.Position)
 }
 
-var _ fyne.SecondaryTappable = (*rowItem)(nil)
+// A row that took only one kind of tap would lose the other: Fyne gives a
+// click to the innermost object that takes any.
+var (
+	_ fyne.Tappable          = (*rowItem)(nil)
+	_ fyne.SecondaryTappable = (*rowItem)(nil)
+)
 
 func newRowItem(tracks []track) *rowItem {
 	i := &rowItem{tracks: tracks}
@@ -32,6 +39,13 @@ func newRowItem(tracks []track) *rowItem {
 func (i *rowItem) set(cells []Cell, selected bool) {
 	i.cells, i.selected = cells, selected
 	i.Refresh()
+}
+
+// Tapped selects the row.
+func (i *rowItem) Tapped(*fyne.PointEvent) {
+	if i.onTap != nil {
+		i.onTap()
+	}
 }
 
 // TappedSecondary asks for the row's menu.
@@ -159,9 +173,12 @@ func (r *rowRenderer) Refresh() {
 
 func (r *rowRenderer) update() {
 	r.ground.Hidden, r.bar.Hidden = !r.item.selected, !r.item.selected
-	r.ground.FillColor = theme.ColorForWidget(theme.ColorNameSelection, r.item)
-	r.ground.CornerRadius = r.item.Theme().Size(theme.SizeNameSelectionRadius)
-	r.bar.FillColor, r.bar.CornerRadius = theme.ColorForWidget(theme.ColorNamePrimary, r.item), 1.5
+	ground, bar := theme.ColorNameHover, Muted.ColorName()
+	if r.item.focused {
+		ground, bar = theme.ColorNameSelection, theme.ColorNamePrimary
+	}
+	r.ground.FillColor, r.bar.FillColor = theme.ColorForWidget(ground, r.item), theme.ColorForWidget(bar, r.item)
+	r.ground.CornerRadius, r.bar.CornerRadius = r.item.Theme().Size(theme.SizeNameSelectionRadius), 1.5
 	for i, c := range r.cells {
 		if r.item.cells == nil {
 			c.ground.FillColor, c.ground.CornerRadius = theme.ColorForWidget(ColorNameTrack, r.item), 5

@@ -16,9 +16,11 @@ type rowSource interface {
 
 // rowList is Fyne's list with our keys. The selection is not Fyne's: that one
 // is a position, and ours has to follow a row that moves, without scrolling.
+// The rows take the taps, so that Fyne's never comes about.
 type rowList struct {
 	widget.List
-	source rowSource
+	source  rowSource
+	focused bool
 }
 
 func newRowList[T any](r *Rows[T]) *rowList {
@@ -30,10 +32,6 @@ func newRowList[T any](r *Rows[T]) *rowList {
 			r.fill(i, item)
 		}
 	}
-	l.OnSelected = func(i widget.ListItemID) {
-		l.UnselectAll()
-		r.Select(i)
-	}
 	l.ExtendBaseWidget(l)
 	return l
 }
@@ -41,14 +39,45 @@ func newRowList[T any](r *Rows[T]) *rowList {
 // TypedKey moves the selection.
 func (l *rowList) TypedKey(e *fyne.KeyEvent) { l.source.typed(e.Name) }
 
+// bring scrolls to row i. A list without a size cannot tell what is in sight.
+func (l *rowList) bring(i int) {
+	if l.Size().Height > 0 {
+		l.Highlight(i)
+	}
+}
+
+// FocusGained shows that the keys go here now.
+func (l *rowList) FocusGained() {
+	l.focused = true
+	l.List.FocusGained()
+	l.Refresh()
+}
+
+// FocusLost shows that they go elsewhere.
+func (l *rowList) FocusLost() {
+	l.focused = false
+	l.List.FocusLost()
+	l.Refresh()
+}
+
 // ScrollToTop works before the list is shown, too; Fyne's own does not.
 func (l *rowList) ScrollToTop() { l.ScrollToOffset(0) }
 
 // screenful is by how many rows a page key moves: one less than are in sight,
 // so that one known row stays.
 func (l *rowList) screenful() int {
-	height := newRowItem(nil).MinSize().Height + l.Theme().Size(theme.SizeNamePadding)
-	return max(int(l.Size().Height/height)-1, 1)
+	return max(int(l.Size().Height/l.pitch())-1, 1)
+}
+
+// below is the place in the window under the beginning of row i, for a menu.
+func (l *rowList) below(i int) fyne.Position {
+	y := float32(i+1)*l.pitch() - l.GetScrollOffset()
+	return fyne.CurrentApp().Driver().AbsolutePositionForObject(l).AddXY(rowInset, y)
+}
+
+// pitch is the height of a row with the gap that Fyne's list puts between two.
+func (l *rowList) pitch() float32 {
+	return newRowItem(nil).MinSize().Height + l.Theme().Size(theme.SizeNamePadding)
 }
 
 // CreateRenderer is called by Fyne.
@@ -106,7 +135,7 @@ func (v *rowsRenderer) Layout(size fyne.Size) {
 	v.header.Resize(fyne.NewSize(size.Width, height))
 	v.line.Move(fyne.NewPos(0, height))
 	v.line.Resize(fyne.NewSize(size.Width, 1))
-	gap := v.widget.(interface{ Theme() fyne.Theme }).Theme().Size(theme.SizeNamePadding)
+	gap := theme.SizeForWidget(theme.SizeNamePadding, v.widget)
 	v.list.Move(fyne.NewPos(0, height+1+gap/2))
 	v.list.Resize(fyne.NewSize(size.Width, size.Height-height-1-gap))
 	if v.empty != nil {

@@ -2,6 +2,7 @@ package look
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -35,7 +36,7 @@ type RowsSpec[T any] struct {
 
 	OnSelect func(row T, ok bool)          // ok is false when nothing is selected any more; may be nil
 	OnOpen   func(row T)                   // Return on a selected row; may be nil
-	OnMenu   func(row T, at fyne.Position) // the other mouse button, or the menu key's place; may be nil
+	OnMenu   func(row T, at fyne.Position) // the other mouse button, or the menu key; may be nil
 	Empty    fyne.CanvasObject             // shown instead of a list without rows; may be nil
 }
 
@@ -130,7 +131,7 @@ func (r *Rows[T]) Select(i int) {
 		return
 	}
 	r.cursor = i
-	r.list.Highlight(i)
+	r.list.bring(i)
 	row, ok := r.pages.at(i)
 	r.pending = !ok
 	if ok {
@@ -194,7 +195,11 @@ func (r *Rows[T]) length() int {
 func (r *Rows[T]) fill(i int, item *rowItem) {
 	r.ask(i)
 	row, ok := r.pages.at(i)
-	item.onMenu = nil
+	item.onTap = func() {
+		r.Focus()
+		r.Select(i)
+	}
+	item.onMenu, item.focused = nil, r.list.focused
 	if !ok {
 		item.set(nil, r.pending && i == r.cursor)
 		return
@@ -236,6 +241,11 @@ func (r *Rows[T]) typed(name fyne.KeyName) {
 	case fyne.KeyReturn, fyne.KeyEnter:
 		if r.key != "" && !r.pending && r.spec.OnOpen != nil {
 			r.spec.OnOpen(r.row)
+		}
+		return
+	case desktop.KeyMenu:
+		if r.key != "" && !r.pending && r.spec.OnMenu != nil {
+			r.spec.OnMenu(r.row, r.list.below(r.cursor))
 		}
 		return
 	default:

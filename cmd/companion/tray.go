@@ -1,0 +1,40 @@
+package main
+
+import (
+	"log/slog"
+
+	"fyne.io/fyne/v2"
+	fynedesktop "fyne.io/fyne/v2/driver/desktop"
+
+	"servicesmtp.net/companion/ui"
+)
+
+// tray is Fyne's. Where there is no session bus it logs a line and does nothing.
+type tray struct {
+	app fynedesktop.App
+}
+
+// newTray is nil where Fyne has no tray.
+func newTray(_ ui.Dispatcher, log *slog.Logger) ui.Tray {
+	a, ok := fyne.CurrentApp().(fynedesktop.App)
+	if !ok {
+		log.Info("this system has no tray")
+		return nil
+	}
+	return &tray{app: a}
+}
+
+// Show implements ui.Tray.
+func (t *tray) Show(icon fyne.Resource, _ string, lines []ui.TrayLine) {
+	items := make([]*fyne.MenuItem, len(lines))
+	for i, l := range lines {
+		if l.Label == "" {
+			items[i] = fyne.NewMenuItemSeparator()
+			continue
+		}
+		items[i] = fyne.NewMenuItem(l.Label, l.Action)
+		items[i].Disabled, items[i].IsQuit = !l.Enabled, l.Quit
+	}
+	t.app.SetSystemTrayIcon(icon)
+	t.app.SetSystemTrayMenu(fyne.NewMenu("", items...))
+}

@@ -1,0 +1,73 @@
+package ui
+
+import (
+	"errors"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/widget"
+
+	"servicesmtp.net/companion/app"
+	"servicesmtp.net/companion/ui/look"
+)
+
+// copyWords are the words of every field that can be copied.
+func (u *UI) copyWords() look.CopyWords {
+	return look.CopyWords{Copy: u.say.Say("Copy"), Copied: u.say.Say("Copied"), Show: u.say.Say("Show"), Hide: u.say.Say("Hide")}
+}
+
+// confirm asks before something is done that cannot be undone. yes is what the
+// button says; it is called only when the person presses it.
+func (u *UI) confirm(title, text, button string, yes func()) {
+	body := look.NewText(look.Body, text)
+	d := dialog.NewCustomConfirm(title, button, u.say.Say("Cancel"), body, func(ok bool) {
+		if ok {
+			yes()
+		}
+	}, u.win)
+	d.Resize(dialogSize)
+	d.Show()
+}
+
+// wrong shows why something that a person asked for was not done. Its details
+// are what a machine said.
+func (u *UI) wrong(err error) {
+	if err == nil {
+		return
+	}
+	notice := u.wrongNotice(err)
+	d := dialog.NewCustom(u.say.Say("That did not work"), u.say.Say("Close"), look.NewBanner(notice), u.win)
+	d.Resize(dialogSize)
+	d.Show()
+}
+
+// wrongNotice says an error in words.
+func (u *UI) wrongNotice(err error) look.Notice {
+	n := look.Notice{Tone: look.Alarm, ShowDetails: u.say.Say("Details"), HideDetails: u.say.Say("Hide details")}
+	said, ok := app.Words(err)
+	if !ok {
+		n.Title, n.Text = u.say.Say("The companion could not do this."), u.say.Say("Look at the log.")
+		n.Details = err.Error()
+		return n
+	}
+	n.Title, n.Text, n.Details = u.say.Words(said.Sentence), u.say.Words(said.Action), cause(err)
+	return n
+}
+
+// busy disables a button while what it asked for is under way.
+func busy(b *widget.Button) (done func()) {
+	b.Disable()
+	return b.Enable
+}
+
+// cause is the technical cause under the words of an error, or "".
+func cause(err error) string {
+	var u *app.UserError
+	if errors.As(err, &u) && u.Err != nil {
+		return u.Err.Error()
+	}
+	return ""
+}
+
+// dialogSize is what a question or an answer takes; longer texts wrap.
+var dialogSize = fyne.NewSize(460, 0)

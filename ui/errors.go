@@ -1,0 +1,300 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/storage"
+	"fyne.io/fyne/v2/widget"
+
+	"servicesmtp.net/companion/app"
+	"servicesmtp.net/companion/ui/look"
+	"servicesmtp.net/companion/ui/viewmodel"
+)
+
+// errorsPage is the list of addresses that failed. It holds what the search
+// selects, at most app.MaxErrors.
+type errorsPage struct {
+	ui     *UI
+	filter app.ErrorQuery
+	held   errorList
+	known  bool // held has been read
+
+	page    *look.Page
+	bar     *filterBar
+	problem *look.Banner
+	stale   *look.Banner
+	empty   *look.Empty
+	rows    *look.Rows[viewmodel.ErrorRow]
+	details *rowDetails
+	asks    asker[errorList]
+	pages   pager
+
+	refresh, export *widget.Button
+}
+
+// errorList is a list of errors with what is known of it. Nobody changes it.
+type errorList struct {
+	list        []app.AddressError
+	counts      viewmodel.ErrorCounts
+	more, stale bool
+}
+
+var _ page = (*errorsPage)(nil)
+
+func newErrorsPage(u *UI) *errorsPage {
+	p := u.say
+	e := &errorsPage{ui: u, asks: asker[errorList]{work: u.work}, pages: pager{work: u.work}}
+	e.bar = newFilterBar(u, filterSpec{
+		hint: p.Say("Search an address or a reply"), accounts: viewmodel.AccountFilters(p, u.state.Accounts), leave: func() { e.rows.Focus() },
+		changed: func(c filterChoice) {
+			e.filter = app.ErrorQuery{Account: c.account, Search: c.search}
+			e.read(true)
+		},
+	})
+	e.problem, e.stale = look.NewBanner(look.Notice{}), look.NewBanner(look.Notice{
+		Tone: look.Warn, Title: p.Say("The relay could not be asked now."),
+		Text: p.Say("The newest errors of the recipients' servers may be missing."),
+	})
+	e.problem.Hide()
+	e.stale.Hide()
+	e.details = newRowDetails(u, func() { e.page.Refresh() })
+	e.empty = look.NewEmpty("check", "", "", "", func() { e.bar.clear() })
+	e.showEmpty()
+	e.rows = look.NewRows(look.RowsSpec[viewmodel.ErrorRow]{
+		Columns: errorColumns(u), Key: func(r viewmodel.ErrorRow) string { return r.Key }, Load: e.load, Empty: e.empty,
+		OnSelect: func(r viewmodel.ErrorRow, ok bool) { e.details.set(ok, r.Address, r.Reason, r.Reply) },
+	})
+	e.refresh = widget.NewButtonWithIcon(p.Say("Refresh"), look.Icon("retry"), func() { e.read(false) })
+	e.export = widget.NewButtonWithIcon(p.Say("Save as CSV"), look.Icon("export"), e.chooseFile)
+	e.page = look.NewPage(look.PageSpec{
+		Title: p.Say("Errors"), Subtitle: " ", Actions: []fyne.CanvasObject{e.refresh, e.export},
+		Top:     look.Vertical(8, e.problem, e.stale, e.bar.box),
+		Content: container.NewBorder(nil, e.details.object, nil, nil, e.rows), Fill: true,
+	})
+	e.export.Disable()
+	return e
+}
+
+func errorColumns(u *UI) []look.Column[viewmodel.ErrorRow] {
+	p := u.say
+	list := []look.Column[viewmodel.ErrorRow]{
+		{Title: p.Say("Address"), Width: 150, Grow: 2, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Address} }},
+		{Title: p.Say("Reason"), Width: 160, Grow: 3, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Reason} }},
+		{Title: p.Say("Reply of the server"), Width: 120, Grow: 2, Drop: 3, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Reply, Quiet: true} }},
+		{Title: p.Say("Refused by"), Width: 142, Drop: 2, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Source, Quiet: true} }},
+		{Title: p.Say("When"), Width: 130, Drop: 1, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.When, Quiet: true} }},
+	}
+	if len(u.state.Accounts) > 1 {
+		list = append(list, look.Column[viewmodel.ErrorRow]{Title: p.Say("Account"), Width: 100, Drop: 4,
+			Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Account, Quiet: true} }})
+	}
+	return list
+}
+
+func (e *errorsPage) object() fyne.CanvasObject { return e.page }
+
+func (e *errorsPage) enter() {
+	e.bar.apply()
+	e.read(false)
+}
+
+func (e *errorsPage) leave() {
+	e.asks.end()
+	e.pages.end()
+	e.bar.end()
+	e.refresh.Enable() // what it asked for is given up
+}
+
+func (e *errorsPage) show(s app.State) {
+	e.bar.setAccounts(viewmodel.AccountFilters(e.ui.say, s.Accounts))
+}
+
+func (e *errorsPage) focusSearch() { e.bar.focus() }
+
+// read reads the whole list again; other says that another list is asked for.
+func (e *errorsPage) read(other bool) {
+	engine, q := e.ui.engine, e.filter
+	e.refresh.Disable()
+	e.asks.ask(func(ctx context.Context) (errorList, error) { return readErrors(ctx, engine, q) }, func(l errorList, err error) {
+		e.refresh.Enable()
+		showProblem(e.ui, e.page, e.problem, err, func() { e.read(other) })
+		if err != nil {
+			return
+		}
+		e.held, e.known = l, true
+		e.showEmpty()
+		e.page.SetTitle(e.ui.say.Say("Errors"), viewmodel.ErrorSummary(e.ui.say, l.counts))
+		if setVisible(e.stale, l.stale) {
+			e.page.Refresh()
+		}
+		enable(e.export, len(l.list) > 0)
+		if other {
+			e.rows.Reload()
+			return
+		}
+		e.rows.Renew()
+	})
+}
+
+func readErrors(ctx context.Context, e Engine, q app.ErrorQuery) (errorList, error) {
+	list, more, stale, err := e.AllErrors(ctx, q)
+	if err != nil {
+		return errorList{}, err
+	}
+	return errorList{list: list, counts: viewmodel.CountErrors(list, more), more: more, stale: stale}, nil
+}
+
+// load cuts a part out of what is held. What the list asks before that has
+// been read gets no answer: it is asked again then.
+func (e *errorsPage) load(gen, offset, limit int) {
+	if !e.known {
+		return
+	}
+	l, p := e.held, e.ui.say
+	loadPage(&e.pages, gen, func(context.Context) ([]viewmodel.ErrorRow, error) {
+		part, now := l.list[min(offset, len(l.list)):], time.Now()
+		part = part[:min(limit, len(part))]
+		rows := make([]viewmodel.ErrorRow, 0, len(part))
+		for _, a := range part {
+			rows = append(rows, viewmodel.NewErrorRow(p, a, now))
+		}
+		return rows, nil
+	}, func(rows []viewmodel.ErrorRow, _ error) {
+		e.rows.Put(gen, offset, rows, len(l.list))
+	})
+}
+
+// showEmpty says why the list is empty, should it be.
+func (e *errorsPage) showEmpty() {
+	p := e.ui.say
+	if e.filter != (app.ErrorQuery{}) {
+		e.empty.Set("search", p.Say("Nothing matches"), p.Say("No failed address fits the search."), p.Say("Clear filter"))
+		return
+	}
+	e.empty.Set("check", p.Say("No address has failed."), "", "")
+}
+
+// fileSize is that of the dialog that asks for a file.
+var fileSize = fyne.NewSize(760, 520)
+
+// chooseFile asks where to write what the search selects.
+func (e *errorsPage) chooseFile() {
+	u, q := e.ui, e.filter
+	d := dialog.NewFileSave(func(w fyne.URIWriteCloser, err error) {
+		switch {
+		case err != nil:
+			u.wrong(notWritten(err, nil))
+		case w != nil:
+			e.write(q, w)
+		}
+	}, u.win)
+	d.SetFileName(viewmodel.ErrorsFile(time.Now()))
+	d.SetFilter(storage.NewExtensionFileFilter([]string{".csv"}))
+	d.SetTitleText(u.say.Say("Save the errors as CSV"))
+	d.SetConfirmText(u.say.Say("Save"))
+	d.SetDismissText(u.say.Say("Cancel"))
+	d.Resize(fileSize)
+	d.Show()
+}
+
+// write writes the file, and says what became of it.
+func (e *errorsPage) write(q app.ErrorQuery, w fyne.URIWriteCloser) {
+	u, engine := e.ui, e.ui.engine
+	e.export.Disable()
+	ask(u.work, func(ctx context.Context) (errorList, error) {
+		return exportErrors(ctx, engine, q, w, func() error { return storage.Delete(w.URI()) })
+	}, func(l errorList, err error) {
+		enable(e.export, len(e.held.list) > 0)
+		if err != nil {
+			u.wrong(err)
+			return
+		}
+		text := viewmodel.ErrorsWritten(u.say, w.URI().Path(), len(l.list), l.more, l.stale)
+		d := dialog.NewCustom(u.say.Say("The errors are saved"), u.say.Say("Close"), look.NewText(look.Body, text), u.win)
+		d.Resize(dialogSize)
+		d.Show()
+	})
+}
+
+// exportErrors reads the list that q selects and writes it as CSV. A file that
+// could not be written to its end is removed; where that fails too, the error
+// says so.
+func exportErrors(ctx context.Context, e Engine, q app.ErrorQuery, w io.WriteCloser, remove func() error) (errorList, error) {
+	l, err := readErrors(ctx, e, q)
+	if err != nil {
+		if left := errors.Join(w.Close(), remove()); left != nil {
+			return errorList{}, notWritten(err, left)
+		}
+		return errorList{}, err
+	}
+	err = app.WriteErrorsCSV(w, l.list)
+	if s, ok := w.(interface{ Sync() error }); ok && err == nil { // a full disk may tell only now
+		err = s.Sync()
+	}
+	if closed := w.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return errorList{}, notWritten(err, remove())
+	}
+	return l, nil
+}
+
+// notWritten puts a file that could not be written into words; left is why it
+// could not be removed either.
+func notWritten(err, left error) error {
+	if left != nil {
+		return &app.UserError{
+			Sentence: "The file could not be written to its end, and what is there could not be removed.",
+			Action:   "Delete it yourself: it is incomplete.", Err: errors.Join(err, left),
+		}
+	}
+	return &app.UserError{Sentence: "The file could not be written.", Action: "Choose another folder, or make room on the disk.", Err: err}
+}
+
+// rowDetails is the selected row in full: a server's reply may be long.
+type rowDetails struct {
+	object fyne.CanvasObject
+	title  *look.Card
+	words  *look.Text
+	reply  *widget.Label // its text can be selected
+	copied string
+	moved  func() // it appeared or went
+}
+
+func newRowDetails(u *UI, moved func()) *rowDetails {
+	d := &rowDetails{moved: moved, words: look.NewText(look.Body, ""), reply: widget.NewLabel("")}
+	d.reply.Wrapping, d.reply.Selectable, d.reply.TextStyle.Monospace = fyne.TextWrapWord, true, true
+	scroll := container.NewVScroll(look.Vertical(0, d.words, d.reply))
+	scroll.SetMinSize(fyne.NewSize(0, detailsHeight))
+	copyIt := widget.NewButtonWithIcon(u.say.Say("Copy"), look.Icon("copy"), func() { u.cfg.App.Clipboard().SetContent(d.copied) })
+	copyIt.Importance = widget.LowImportance
+	d.title = look.NewCard(" ", scroll, copyIt)
+	d.object = container.New(layout.NewCustomPaddedLayout(8, 0, 0, 0), d.title)
+	d.object.Hide()
+	return d
+}
+
+// detailsHeight holds a reply of one line; longer ones scroll. The rows above
+// need the place more.
+const detailsHeight = 60
+
+// set shows a row, or nothing.
+func (d *rowDetails) set(ok bool, title, words, reply string) {
+	if all := title + "\n" + words + "\n" + reply; ok && all != d.copied {
+		d.copied = all
+		d.title.SetTitle(title)
+		d.words.SetText(words)
+		d.reply.SetText(reply)
+	}
+	if setVisible(d.object, ok) {
+		d.moved()
+	}
+}

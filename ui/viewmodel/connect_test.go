@@ -1,0 +1,86 @@
+package viewmodel
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"servicesmtp.net/companion/app"
+	"servicesmtp.net/companion/app/say"
+)
+
+func TestConnectFields(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		login app.Login
+		want  []Field
+		note  bool
+	}{
+		{"with a password", app.Login{Address: "127.0.0.1:2525", User: "local", Password: "s3cret", Auth: "required"},
+			[]Field{{"Server", "127.0.0.1", false}, {"Port", "2525", false}, {"Security", "None", false}, {"User name", "local", false}, {"Password", "s3cret", true}}, true},
+		{"without", app.Login{Address: "[::1]:2526", Auth: "off"},
+			[]Field{{"Server", "::1", false}, {"Port", "2526", false}, {"Security", "None", false}, {"Sign-in", "None", false}}, true},
+		{"for the whole network", app.Login{Address: "0.0.0.0:2525", Auth: "off"},
+			[]Field{{"Server", "127.0.0.1", false}, {"Port", "2525", false}, {"Security", "None", false}, {"Sign-in", "None", false}}, false},
+		{"for the whole network, IPv6", app.Login{Address: "[::]:2525", Auth: "off"},
+			[]Field{{"Server", "::1", false}, {"Port", "2525", false}, {"Security", "None", false}, {"Sign-in", "None", false}}, false},
+		{"nothing listens", app.Login{Auth: "required"}, []Field{}, false},
+	} {
+		got := NewConnect(say.English, state(app.MoodIdle), c.login, time.Time{}, nine)
+		if diff := cmp.Diff(c.want, got.Fields); diff != "" || (got.Note != "") != c.note || got.Trouble != nil {
+			t.Errorf("%s: note %q, trouble %v, want -, got +\n%s", c.name, got.Note, got.Trouble, diff)
+		}
+		checkSaid(t, NewConnect(marked, state(app.MoodIdle), c.login, time.Time{}, nine), ".Value", ".Tone", ".Deed")
+	}
+}
+
+func TestConnectTrouble(t *testing.T) {
+	s := state(app.MoodAttention)
+	s.Listen = []app.ListenState{{Address: "[::1]:2525", OK: false}, // a family that is missing is no trouble
+		{Address: "127.0.0.1:2525", Sentence: "Port 2525 is in use.", Said: said("Port 2525 is in use.", "Choose another.")}}
+	got := NewConnect(say.English, s, app.Login{}, time.Time{}, nine).Trouble
+	if got == nil || got.Title != "Port 2525 is in use." || got.Text != "Choose another." || got.Deed != app.DeedListen || got.Button == "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLastMail(t *testing.T) {
+	mail := app.LastMail{At: nine, Family: "ipv4", Hello: "laptop", Auth: "PLAIN", Recipients: 1}
+	with := func(change func(*app.LastMail)) *app.LastMail { m := mail; change(&m); return &m }
+	const fine = " Everything works."
+	const plain = " The program signed in with the password (PLAIN)."
+	waits := "Waiting for the first message. Send one from your mail program, to yourself for example."
+	for _, c := range []struct {
+		name string
+		mail *app.LastMail
+		want string
+	}{
+		{"none", nil, waits},
+		{"before this page", with(func(m *app.LastMail) { m.At = nine.Add(-2 * time.Minute) }), waits},
+		{"plain", &mail, "A message to 1 recipient came from “laptop” over IPv4, at 09:00." + plain + fine},
+		{"no password", with(func(m *app.LastMail) { m.Auth = "" }),
+			"A message to 1 recipient came from “laptop” over IPv4, at 09:00. It came without a password." + fine},
+		{"Thunderbird", with(func(m *app.LastMail) { m.Hello, m.Family, m.Recipients = "[IPV6:0:0:0:0:0:0:0:1]", "ipv6", 3 }),
+			"A message to 3 recipients came from your mail program over IPv6, at 09:00." + plain + fine},
+		{"an address", with(func(m *app.LastMail) { m.Hello = "127.0.0.1" }), "A message to 1 recipient came from your mail program over IPv4, at 09:00." + plain + fine},
+		{"localhost", with(func(m *app.LastMail) { m.Hello = "LocalHost.localdomain" }), "A message to 1 recipient came from your mail program over IPv4, at 09:00." + plain + fine},
+		{"nothing", with(func(m *app.LastMail) { m.Hello = "" }), "A message to 1 recipient came from your mail program over IPv4, at 09:00." + plain + fine},
+		{"over TLS", with(func(m *app.LastMail) { m.TLS = true }),
+			"A message to 1 recipient came from “laptop” over IPv4, at 09:00." + plain + " The connection was encrypted." + fine},
+		{"a template as a name", with(func(m *app.LastMail) { m.Hello = "{{.Way}}" }), "A message to 1 recipient came from “{{.Way}}” over IPv4, at 09:00." + plain + fine},
+	} {
+		got := newLastMail(say.English, c.mail, nine.Add(-time.Minute), nine)
+		if got.Text != c.want || got.Come != (c.want != waits) {
+			t.Errorf("%s: %q, %v", c.name, got.Text, got.Come)
+		}
+		if c.name != "a template as a name" {
+			checkSaid(t, newLastMail(marked, c.mail, time.Time{}, nine), ".Tone")
+		}
+	}
+	long := newLastMail(say.English, with(func(m *app.LastMail) { m.Hello = strings.Repeat("x", 1000) + "\r\n" }), time.Time{}, nine)
+	if len(long.Text) > 250 || strings.ContainsAny(long.Text, "\r\n") {
+		t.Errorf("%q", long.Text)
+	}
+}

@@ -1,0 +1,100 @@
+package viewmodel
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"servicesmtp.net/companion/app"
+	"servicesmtp.net/companion/app/say"
+)
+
+func TestAccountCards(t *testing.T) {
+	alice := app.AccountInfo{Name: "alice", User: "alice@example.com", Credential: "keyring",
+		Endpoints: []string{"starttls://smtp.example.com:587", "tls://smtp.example.com:465"}}
+	bob := app.AccountInfo{Name: "bob", User: "bob", Credential: "file", Endpoints: []string{"tls://[::1]:465"}, Senders: []string{"b.example", "c.example"}}
+	want := []AccountCard{{Name: "alice", Password: "in the keyring of this computer", Lines: []Line{
+		{"User name", "alice@example.com"}, {"Server", "smtp.example.com, port 587, STARTTLS"}, {"Otherwise", "smtp.example.com, port 465, TLS"},
+		{"Password", "in the keyring of this computer"},
+	}}}
+	if diff := cmp.Diff(want, NewAccountCards(say.English, []app.AccountInfo{alice})); diff != "" {
+		t.Errorf("one account (-want +got):\n%s", diff)
+	}
+	got := NewAccountCards(say.English, []app.AccountInfo{alice, bob})
+	want = []AccountCard{{Name: "bob", Password: "in a file that only you can read", Lines: []Line{
+		{"User name", "bob"}, {"Server", "::1, port 465, TLS"}, {"Senders", "b.example, c.example"}, {"Password", "in a file that only you can read"},
+	}}}
+	if diff := cmp.Diff(want, got[1:]); diff != "" {
+		t.Errorf("two accounts (-want +got):\n%s", diff)
+	}
+	if got, want := got[0].Lines[3], (Line{"Senders", "all senders that no other account names"}); got != want {
+		t.Errorf("senders %v, want %v", got, want)
+	}
+}
+
+func TestListener(t *testing.T) {
+	said := app.Said{Sentence: say.Words{say.T("Port 2525 is taken.")}, Action: say.Words{say.T("Choose another.")}}
+	s := app.State{Listen: []app.ListenState{
+		{Address: "127.0.0.1:2525", Offered: "127.0.0.1:2526", Said: said},
+		{Address: "[::1]:2525", Offered: "[::1]:2526", Said: said},
+		{Address: "192.0.2.1:25", OK: true},
+	}}
+	got := NewListener(say.English, app.ListenPreferences{Addresses: []string{"192.0.2.1:25", "127.0.0.1:2525", "[::1]:2525"}, Auth: "required"}, s)
+	want := Listener{
+		Port: "2525", Auth: true, Others: "Other computers can reach the companion at 192.0.2.1:25; only the settings file can change this.",
+		Trouble: []Trouble{
+			{Title: "Port 2525 is taken.", Text: "Choose another.", Offer: "Use port 2526", Port: "2526"},
+			{Title: "Port 2525 is taken.", Text: "Choose another."}, // the same offer is made once
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("listener (-want +got):\n%s", diff)
+	}
+}
+
+func TestListenerChange(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		old   []string
+		port  string
+		auth  bool
+		want  app.ListenPreferences
+		wrong bool
+	}{
+		{"both addresses of this computer", []string{"127.0.0.1:2525", "[::1]:2525"}, "2600", true,
+			app.ListenPreferences{Addresses: []string{"127.0.0.1:2600", "[::1]:2600"}, Auth: "required"}, false},
+		{"others stay", []string{"127.0.0.1:2525", "192.0.2.1:25"}, "2600", false,
+			app.ListenPreferences{Addresses: []string{"127.0.0.1:2600", "192.0.2.1:25"}, Auth: "off"}, false},
+		{"two ports become one", []string{"127.0.0.1:2525", "127.0.0.1:2526"}, "2600", true,
+			app.ListenPreferences{Addresses: []string{"127.0.0.1:2600"}, Auth: "required"}, false},
+		{"no port", []string{"127.0.0.1:2525"}, "", true, app.ListenPreferences{}, true},
+		{"port 0", []string{"127.0.0.1:2525"}, "0", true, app.ListenPreferences{}, true},
+		{"no address of this computer", []string{"192.0.2.1:25"}, "", true,
+			app.ListenPreferences{Addresses: []string{"192.0.2.1:25"}, Auth: "required"}, false},
+	} {
+		next, wrong := Listener{}.Change(say.English, app.ListenPreferences{Addresses: c.old}, c.port, c.auth)
+		if (wrong != "") != c.wrong {
+			t.Errorf("%s: wrong %q, want wrong: %v", c.name, wrong, c.wrong)
+		}
+		if c.wrong {
+			continue
+		}
+		if diff := cmp.Diff(c.want, next); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestLanguages(t *testing.T) {
+	c := NewLanguages(say.English, []string{"en", "it", "xx"})
+	want := Choices{Values: []string{"system", "en", "it", "xx"}, Words: []string{"As the system", "English", "Italiano", "xx"}}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("languages (-want +got):\n%s", diff)
+	}
+	if got := c.Index("it"); got != 2 {
+		t.Errorf("Index(it) = %d, want 2", got)
+	}
+	if got := c.Index("de"); got != 0 {
+		t.Errorf("Index(de) = %d, want that of the system", got)
+	}
+}
