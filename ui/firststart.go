@@ -34,7 +34,7 @@ func newFirstStart(u *UI) *firstStart {
 	f.root.Objects = []fyne.CanvasObject{look.NewPage(look.PageSpec{
 		Title:    u.say.Say("Welcome"),
 		Subtitle: u.say.Say("Enter the name and the password of your account. They are on the message that the service sent you."),
-		Content:  look.NewCard(u.say.Say("Your account"), f.form.object()),
+		Content:  look.Vertical(0, look.NewCard(u.say.Say("Your account"), f.form.object())),
 	})}
 	return f
 }

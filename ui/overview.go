@@ -137,7 +137,10 @@ func (o *overviewPage) showQuotas(list []viewmodel.Quota) {
 		ring := look.NewRing(q.Share, look.Tone(q.Tone), q.Centre, q.Caption)
 		cards = append(cards, look.NewCard(title, look.Horizontal(gap()*2, 1, ring, look.NewKeyValues(pairs...))))
 	}
-	o.quotas.Objects = []fyne.CanvasObject{container.NewVBox(cards...)}
+	o.quotas.Objects = cards
+	if len(cards) > 1 { // a single card is as high as its neighbour
+		o.quotas.Objects = []fyne.CanvasObject{container.NewVBox(cards...)}
+	}
 	o.quotas.Refresh()
 }
 
@@ -173,5 +176,7 @@ func (o *overviewPage) card(c viewmodel.JobCard) fyne.CanvasObject {
 		t.Tone = look.Warn
 		rows = append(rows, t)
 	}
-	return look.NewCard(c.Title, look.Vertical(gap(), rows...), look.NewLine(look.Caption, c.Kind))
+	kind := look.NewLine(look.Caption, c.Kind)
+	kind.Overflow = look.Keep
+	return look.NewCard(c.Title, look.Vertical(gap(), rows...), kind)
 }

@@ -96,7 +96,7 @@ func (c *listenCard) submit() { c.change(c.port.entry.Text, c.auth.Checked) }
 
 func (c *listenCard) change(port string, auth bool) {
 	old := c.engine.Preferences().Listen
-	next, wrong := viewmodel.NewListener(c.ui.say, old, c.ui.state).Change(c.ui.say, old, port, auth)
+	next, wrong := viewmodel.ChangeListen(c.ui.say, old, port, auth)
 	c.port.setWrong(wrong)
 	if wrong != "" {
 		return

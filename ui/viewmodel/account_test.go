@@ -143,6 +143,7 @@ func TestAccountName(t *testing.T) {
 		{"alice", []string{"Alice"}, "alice-2"},
 		{"alice", []string{"alice", "alice-2"}, "alice-3"},
 		{long, nil, strings.Repeat("é", 32)},
+		{"a" + long, nil, "a" + strings.Repeat("é", 31)}, // the limit is inside a letter
 		{long, []string{strings.Repeat("é", 32)}, strings.Repeat("é", 31) + "-2"},
 	} {
 		var existing []app.AccountInfo

@@ -110,8 +110,9 @@ const (
 	authOff      = "off"
 )
 
-// Change moves all addresses of this computer alone to a port; the others stay.
-func (l Listener) Change(p say.Printer, old app.ListenPreferences, port string, auth bool) (next app.ListenPreferences, wrong string) {
+// ChangeListen moves all addresses of this computer alone to a port; the others
+// stay.
+func ChangeListen(p say.Printer, old app.ListenPreferences, port string, auth bool) (next app.ListenPreferences, wrong string) {
 	next = app.ListenPreferences{Auth: authOff}
 	if auth {
 		next.Auth = authRequired

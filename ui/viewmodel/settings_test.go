@@ -52,7 +52,7 @@ func TestListener(t *testing.T) {
 	}
 }
 
-func TestListenerChange(t *testing.T) {
+func TestChangeListen(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		old   []string
@@ -72,7 +72,7 @@ func TestListenerChange(t *testing.T) {
 		{"no address of this computer", []string{"192.0.2.1:25"}, "", true,
 			app.ListenPreferences{Addresses: []string{"192.0.2.1:25"}, Auth: "required"}, false},
 	} {
-		next, wrong := Listener{}.Change(say.English, app.ListenPreferences{Addresses: c.old}, c.port, c.auth)
+		next, wrong := ChangeListen(say.English, app.ListenPreferences{Addresses: c.old}, c.port, c.auth)
 		if (wrong != "") != c.wrong {
 			t.Errorf("%s: wrong %q, want wrong: %v", c.name, wrong, c.wrong)
 		}
