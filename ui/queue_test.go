@@ -405,7 +405,8 @@ func TestResolveAll(t *testing.T) {
 	}
 }
 
-// at once runs on the caller's goroutine.
+// atOnce runs on the caller's goroutine, one function at a time; a test that
+// stands for the UI goroutine must go through it too.
 type atOnce struct{ mu sync.Mutex }
 
 func (a *atOnce) Do(f func()) {
@@ -421,21 +422,21 @@ func TestRenewalSeesTheLastChange(t *testing.T) {
 		var at []time.Duration
 		start := time.Now()
 		r := newRenewal(w, func() { at = append(at, time.Since(start)) })
-		r.now(app.State{Seq: 1})
+		w.ui.Do(func() { r.now(app.State{Seq: 1}) })
 		for seq := range uint64(15) { // 1.5 s of changes
-			r.changed(app.State{Seq: seq + 1})
+			w.ui.Do(func() { r.changed(app.State{Seq: seq + 1}) })
 			time.Sleep(100 * time.Millisecond)
 			synctest.Wait()
 		}
 		time.Sleep(time.Hour)
-		r.changed(app.State{Seq: 15}) // nothing new
+		w.ui.Do(func() { r.changed(app.State{Seq: 15}) }) // nothing new
 		synctest.Wait()
 		if want := []time.Duration{0, time.Second + 0, 2 * time.Second}; !slices.EqualFunc(at, want, func(a, b time.Duration) bool { return (a - b).Abs() < 200*time.Millisecond }) {
 			t.Errorf("renewed at %v, want about %v", at, want)
 		}
-		r.changed(app.State{Seq: 16}) // long after: at once
-		r.changed(app.State{Seq: 17})
-		r.end()
+		w.ui.Do(func() { r.changed(app.State{Seq: 16}) }) // long after: at once
+		w.ui.Do(func() { r.changed(app.State{Seq: 17}) })
+		w.ui.Do(func() { r.end() })
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if len(at) != 4 {

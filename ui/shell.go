@@ -81,8 +81,8 @@ func (s *shell) side() fyne.CanvasObject {
 	foot := container.NewPadded(look.NewLine(look.Caption, s.ui.say.Text(say.T("Version {{.Version}}").With("Version", s.ui.cfg.Version))))
 	width := canvas.NewRectangle(nil)
 	width.SetMinSize(fyne.NewSize(184, 0))
-	return container.NewStack(newGround(look.ColorNameCard), width,
-		container.NewBorder(head, foot, nil, newGroundLine(), s.nav))
+	column := container.NewBorder(head, container.NewPadded(foot), nil, nil, container.NewPadded(s.nav))
+	return container.NewBorder(nil, nil, nil, newGroundLine(), container.NewStack(newGround(look.ColorNameCard), width, column))
 }
 
 func (s *shell) index(name string) int {
