@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"errors"
 	"reflect"
 	"time"
 
@@ -176,19 +175,9 @@ func (g *jobPage) resolve(sendAgain bool) {
 	})
 }
 
-// jobReader is the part of the façade that reads one job.
-type jobReader interface {
-	Job(ctx context.Context, id mail.JobID, cursor string, limit int) (app.JobDetail, error)
-}
-
-var _ jobReader = (*app.Engine)(nil)
-
+// readJob reads a job without its recipients.
 func readJob(ctx context.Context, e Engine, id mail.JobID) (app.JobState, error) {
-	r, ok := e.(jobReader)
-	if !ok {
-		return app.JobState{}, errors.ErrUnsupported
-	}
-	d, err := r.Job(ctx, id, "", 1)
+	d, err := e.Job(ctx, id, "", 1)
 	return d.JobState, err
 }
 
