@@ -84,8 +84,8 @@ func (f *accountForm) makeFields() {
 	if f.initial.Name != "" {
 		password.entry.SetPlaceHolder(p.Say("Empty: the stored password stays"))
 	}
-	senders := newField(p.Say("Send only mail from"))
-	senders.entry.SetPlaceHolder(p.Say("addresses or domains; empty: all that no other account names"))
+	senders := newField(p.Say("Send only mail from (empty: all other senders)"))
+	senders.entry.SetPlaceHolder("news@example.com, example.org")
 	f.add(viewmodel.FieldSenders, senders, f.initial.Senders)
 	// With one account there is nothing to choose from.
 	others := len(f.ui.state.Accounts)

@@ -70,10 +70,12 @@ type feedback struct {
 	line  *look.Text
 	wrong *look.Banner
 	box   *fyne.Container
+
+	resized func() // the box has another height
 }
 
-func newFeedback() *feedback {
-	f := &feedback{line: look.NewText(look.Caption, ""), wrong: look.NewBanner(look.Notice{Tone: look.Alarm})}
+func newFeedback(resized func()) *feedback {
+	f := &feedback{resized: resized, line: look.NewText(look.Caption, ""), wrong: look.NewBanner(look.Notice{Tone: look.Alarm})}
 	f.line.Hidden, f.wrong.Hidden = true, true
 	f.box = look.Vertical(gap(), f.line, f.wrong)
 	f.box.Hidden = true // takes no place while it says nothing
@@ -83,12 +85,12 @@ func newFeedback() *feedback {
 // say shows a word in a tone.
 func (f *feedback) say(tone look.Tone, words string) {
 	f.line.Text, f.line.Tone, f.line.Hidden, f.wrong.Hidden, f.box.Hidden = words, tone, words == "", true, words == ""
-	f.box.Refresh()
+	f.resized()
 }
 
 // fail shows what went wrong.
 func (f *feedback) fail(n look.Notice) {
 	f.wrong.Set(n)
 	f.line.Hidden, f.wrong.Hidden, f.box.Hidden = true, false, false
-	f.box.Refresh()
+	f.resized()
 }

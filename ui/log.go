@@ -38,6 +38,7 @@ type logPage struct {
 	read  bool                // the log was read once
 
 	filter *widget.Select
+	widths logColumns
 	list   *widget.List
 	detail *look.Text // the whole of the line that was chosen
 	card   *look.Card // around it
@@ -47,14 +48,18 @@ type logPage struct {
 }
 
 func newLogPage(u *UI) *logPage {
-	p := &logPage{ui: u, engine: u.engine, question: asker[[]app.LogLine]{work: u.work}, result: newFeedback(), detail: look.NewText(look.Code, "")}
+	p := &logPage{ui: u, engine: u.engine, question: asker[[]app.LogLine]{work: u.work}, detail: look.NewText(look.Code, "")}
+	p.result = newFeedback(func() { p.page.Refresh() })
 	p.filter = widget.NewSelect([]string{u.say.Say("All lines"), u.say.Say("Warnings and errors")}, nil)
 	p.filter.SetSelectedIndex(0)
 	p.filter.OnChanged = func(string) { p.fill(true) }
-	p.list = widget.NewList(func() int { return len(p.rows) }, newLogRow, func(i widget.ListItemID, o fyne.CanvasObject) { showLogRow(o, p.rows[i]) })
+	p.list = widget.NewList(func() int { return len(p.rows) }, p.widths.newRow, func(i widget.ListItemID, o fyne.CanvasObject) { showLogRow(o, p.rows[i]) })
 	p.list.HideSeparators = true
 	p.list.OnSelected = p.choose
-	p.card = look.NewCard("", p.detail)
+	p.card = look.NewCard("", p.detail, widget.NewButton(u.say.Say("Close"), func() {
+		p.card.Hide()
+		p.page.Refresh()
+	}))
 	p.card.Hidden = true
 	p.empty = look.NewEmpty("log", u.say.Say("Reading the log."), "", "", nil)
 	p.page = look.NewPage(look.PageSpec{
@@ -125,6 +130,7 @@ func (p *logPage) fill(end bool) {
 		none = p.ui.say.Say("There are no warnings and no errors.")
 	}
 	p.rows = viewmodel.NewLogLines(p.ui.say, p.lines, time.Now())
+	p.widths.measure(p.rows)
 	p.empty.Set("log", none, "", "")
 	p.empty.Hidden, p.list.Hidden = len(p.rows) > 0, len(p.rows) == 0
 	p.page.Refresh()
@@ -136,7 +142,7 @@ func (p *logPage) fill(end bool) {
 
 // atEnd says whether the last line is in sight, or nearly.
 func (p *logPage) atEnd() bool {
-	row := newLogRow().MinSize().Height + theme.Padding() // as widget.List counts it
+	row := p.widths.newRow().MinSize().Height + theme.Padding() // as widget.List counts it
 	return p.list.GetScrollOffset()+p.list.Size().Height >= float32(len(p.rows)-1)*row
 }
 
@@ -149,6 +155,7 @@ func (p *logPage) choose(i widget.ListItemID) {
 	p.card.SetTitle(p.ui.say.Text(say.T("{{.Level}}, {{.At}}").With("Level", r.Level).With("At", r.At)))
 	p.card.Show()
 	p.page.Refresh()
+	p.list.ScrollTo(i) // the card takes place from the list
 }
 
 func (p *logPage) copyAll() {
@@ -192,10 +199,58 @@ func write(to io.WriteCloser, text string) error {
 	return nil
 }
 
-func newLogRow() fyne.CanvasObject {
+// logColumns puts level, time and text beside each other, in the same places
+// in every row.
+type logColumns struct{ level, at float32 }
+
+func (c *logColumns) newRow() fyne.CanvasObject {
 	at := look.NewLine(look.Caption, "")
 	at.Overflow = look.Keep
-	return look.Horizontal(gap(), 2, look.NewBadge(look.Muted, ""), at, look.NewLine(look.Code, ""))
+	return container.New(c, look.NewBadge(look.Muted, ""), at, look.NewLine(look.Code, ""))
+}
+
+// measure finds the widths that the rows need.
+func (c *logColumns) measure(rows []viewmodel.LogLine) {
+	*c = logColumns{}
+	widths := map[string]float32{} // most rows say the same
+	width := func(text string, o func() fyne.CanvasObject) float32 {
+		if _, known := widths[text]; !known {
+			widths[text] = o().MinSize().Width
+		}
+		return widths[text]
+	}
+	for _, r := range rows {
+		c.level = max(c.level, width(r.Level, func() fyne.CanvasObject { return look.NewBadge(look.Muted, r.Level) }))
+		c.at = max(c.at, width(r.At, func() fyne.CanvasObject {
+			at := look.NewLine(look.Caption, r.At)
+			at.Overflow = look.Keep
+			return at
+		}))
+	}
+}
+
+// Layout is called by Fyne.
+func (c *logColumns) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	x := float32(0)
+	for i, width := range []float32{c.level, c.at, max(size.Width-c.level-c.at-2*gap(), 0)} {
+		least := objects[i].MinSize()
+		if i == 0 {
+			objects[i].Resize(least) // a badge is as wide as its word
+		} else {
+			objects[i].Resize(fyne.NewSize(width, least.Height))
+		}
+		objects[i].Move(fyne.NewPos(x, (size.Height-least.Height)/2))
+		x += width + gap()
+	}
+}
+
+// MinSize is called by Fyne.
+func (c *logColumns) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := fyne.NewSize(c.level+c.at+2*gap(), 0)
+	for _, o := range objects {
+		size.Height = max(size.Height, o.MinSize().Height)
+	}
+	return size
 }
 
 func showLogRow(o fyne.CanvasObject, l viewmodel.LogLine) {

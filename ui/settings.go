@@ -26,11 +26,14 @@ type settingsPage struct {
 }
 
 func newSettingsPage(u *UI) *settingsPage {
-	s := &settingsPage{ui: u, accounts: newAccountsCard(u), listen: newListenCard(u), window: newWindowCard(u)}
+	s := &settingsPage{ui: u}
+	// A card that grows or shrinks moves those below it.
+	resized := func() { s.root.Refresh() }
+	s.accounts, s.listen, s.window = newAccountsCard(u, resized), newListenCard(u, resized), newWindowCard(u, resized)
 	s.root = look.NewPage(look.PageSpec{
 		Title: u.say.Say("Settings"),
 		Content: look.Vertical(theme.Size(look.SizeNameSection),
-			s.accounts.root, newPaceCard(u).root, s.listen.root, s.window.root, aboutCard(u)),
+			s.accounts.root, newPaceCard(u, resized).root, s.listen.root, s.window.root, aboutCard(u)),
 	})
 	return s
 }
@@ -61,8 +64,8 @@ type listenCard struct {
 	root    *look.Card
 }
 
-func newListenCard(u *UI) *listenCard {
-	c := &listenCard{ui: u, engine: u.engine, port: newField(u.say.Say("Port")), means: look.NewText(look.Caption, ""), result: newFeedback(), trouble: look.Vertical(gap())}
+func newListenCard(u *UI, resized func()) *listenCard {
+	c := &listenCard{ui: u, engine: u.engine, port: newField(u.say.Say("Port")), means: look.NewText(look.Caption, ""), result: newFeedback(resized), trouble: look.Vertical(gap())}
 	l := viewmodel.NewListener(u.say, u.engine.Preferences().Listen, u.state)
 	c.port.entry.Text = l.Port
 	c.port.entry.OnSubmitted = func(string) { c.submit() }
@@ -135,7 +138,7 @@ func (c *listenCard) show(state app.State) {
 		}))
 	}
 	c.trouble.Hidden = len(l.Trouble) == 0
-	c.trouble.Refresh()
+	c.result.resized()
 }
 
 // windowCard is how the window looks and when it starts.
@@ -151,9 +154,9 @@ type windowCard struct {
 	root     *look.Card
 }
 
-func newWindowCard(u *UI) *windowCard {
+func newWindowCard(u *UI, resized func()) *windowCard {
 	p := u.say
-	c := &windowCard{ui: u, result: newFeedback()}
+	c := &windowCard{ui: u, result: newFeedback(resized)}
 	c.start = widget.NewCheck(p.Say("Start when you log in"), func(on bool) {
 		if !c.filling {
 			c.result.say(look.Muted, p.Say("Saving."))

@@ -24,8 +24,8 @@ type accountsCard struct {
 	root     *look.Card
 }
 
-func newAccountsCard(u *UI) *accountsCard {
-	c := &accountsCard{ui: u, engine: u.engine, question: asker[[]app.AccountInfo]{work: u.work}, list: look.Vertical(gap() * 3), result: newFeedback()}
+func newAccountsCard(u *UI, resized func()) *accountsCard {
+	c := &accountsCard{ui: u, engine: u.engine, question: asker[[]app.AccountInfo]{work: u.work}, list: look.Vertical(gap() * 3), result: newFeedback(resized)}
 	add := widget.NewButtonWithIcon(u.say.Say("Add another account"), look.Icon("plus"), func() {
 		u.accountDialog(u.say.Say("Add an account"), newAccountForm(u, viewmodel.AccountForm{}, c.saved))
 	})
@@ -47,7 +47,7 @@ func (c *accountsCard) load() {
 			}
 			c.list.Add(c.row(card, accounts[i]))
 		}
-		c.list.Refresh()
+		c.result.resized()
 	})
 }
 
@@ -96,21 +96,26 @@ func (u *UI) passwordDialog(a app.AccountInfo, saved func(name string)) {
 // accountDialog shows a form above the window. It goes away when the account
 // is stored.
 func (u *UI) accountDialog(title string, f *accountForm) {
-	d := dialog.NewCustomWithoutButtons(title, container.NewVScroll(f.object()), u.win)
+	d := dialog.NewCustomWithoutButtons(title, container.NewVScroll(container.NewPadded(f.object())), u.win)
 	f.onCancel(d.Hide)
 	saved := f.saved
 	f.saved = func(name string) {
 		d.Hide()
 		saved(name)
 	}
-	f.resized = func() { d.Resize(dialogHeight(f.object(), u.win)) }
+	d.Resize(dialogHeight(f.object(), u.win))
 	d.Show()
-	f.resized()
+	f.resized = func() {
+		d.Resize(dialogHeight(f.object(), u.win))
+		if top := u.win.Canvas().Overlays().Top(); top != nil {
+			top.Refresh() // into the middle again
+		}
+	}
 	f.focus()
 }
 
 // dialogHeight lets a form have its height as far as the window has room.
 func dialogHeight(o fyne.CanvasObject, win fyne.Window) fyne.Size {
-	const width, frame = 520, 110 // frame: title and margins of the dialog
+	const width, frame = 520, 120 // frame: title and margins of the dialog
 	return fyne.NewSize(width, min(o.MinSize().Height+frame, win.Canvas().Size().Height-40))
 }

@@ -32,9 +32,9 @@ type paceCard struct {
 	root               *look.Card
 }
 
-func newPaceCard(u *UI) *paceCard {
+func newPaceCard(u *UI, resized func()) *paceCard {
 	p := u.say
-	c := &paceCard{ui: u, engine: u.engine, means: look.NewText(look.Body, ""), more: look.NewText(look.Caption, ""), result: newFeedback()}
+	c := &paceCard{ui: u, engine: u.engine, means: look.NewText(look.Body, ""), more: look.NewText(look.Caption, ""), result: newFeedback(resized)}
 	c.saver = saver[app.PacePreferences]{work: u.work, store: u.engine.SetPace, done: c.saved}
 	c.preset = widget.NewSelect(viewmodel.PresetNames(p), func(string) { c.presetChosen() })
 	c.minute, c.hour, c.day = newField(p.Say("Recipients a minute")), newField(p.Say("Recipients an hour")), newField(p.Say("Recipients a day"))
@@ -88,7 +88,7 @@ func (c *paceCard) presetChosen() {
 	}
 	i := c.preset.SelectedIndex()
 	c.own.Hidden = i < len(viewmodel.Presets)
-	c.refresh()
+	c.result.resized()
 	if c.own.Hidden {
 		c.pace.PerMinute, c.pace.PerHour, c.pace.PerDay = viewmodel.Presets[i], 0, 0
 		c.save()
@@ -115,7 +115,7 @@ func (c *paceCard) quietChosen() {
 	}
 	c.quiet.On, c.quiet.From, c.quiet.To = c.quietOn.Checked, c.quietFrom.Selected, c.quietTo.Selected
 	c.quietHours.Hidden = !c.quiet.On
-	c.refresh()
+	c.result.resized()
 	quiet, wrong := c.quiet.Quiet(c.ui.say)
 	if wrong != "" {
 		c.result.say(look.Alarm, wrong)
@@ -138,14 +138,12 @@ func (c *paceCard) save() {
 func (c *paceCard) saved(_ app.PacePreferences, err error) {
 	if err != nil {
 		c.fill(c.engine.Preferences().Pace)
-		c.refresh()
+		c.result.resized()
 		c.result.fail(c.ui.wrongNotice(err))
 		return
 	}
 	c.result.say(look.Success, c.ui.say.Say("Saved. It counts from the next batch on."))
 }
-
-func (c *paceCard) refresh() { c.root.Refresh() }
 
 // named puts a name above a widget.
 func named(name string, o fyne.CanvasObject) fyne.CanvasObject {

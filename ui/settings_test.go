@@ -284,7 +284,7 @@ func TestForgetAccount(t *testing.T) {
 func TestPaceIsStoredAtOnce(t *testing.T) {
 	h := newHousehold()
 	u, d := listUI(t, h, oneAccount)
-	c := newPaceCard(u)
+	c := newPaceCard(u, func() {})
 	u.win.SetContent(c.root)
 	c.preset.SetSelectedIndex(2)
 	d.until(func() bool { return says(u, "Saved.") })
@@ -318,7 +318,7 @@ func TestPaceIsStoredAtOnce(t *testing.T) {
 func TestListenOffersAnotherPort(t *testing.T) {
 	h := newHousehold()
 	u, d := listUI(t, h, oneAccount)
-	c := newListenCard(u)
+	c := newListenCard(u, func() {})
 	u.win.SetContent(c.root)
 	c.show(app.State{Listen: []app.ListenState{{Address: "127.0.0.1:2525", Offered: "127.0.0.1:2526",
 		Said: app.Said{Sentence: say.Words{say.T("Port 2525 is taken.")}}}}})

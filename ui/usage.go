@@ -25,7 +25,7 @@ type usagePage struct {
 
 	choice  *widget.Select // hidden where there is nothing to choose
 	refresh *widget.Button
-	asking  *look.Text
+	asking  *fyne.Container
 	bar     *widget.ProgressBarInfinite
 	wrong   *look.Banner
 	body    *fyne.Container
@@ -37,9 +37,9 @@ func newUsagePage(u *UI) *usagePage {
 	p.choice = widget.NewSelect(nil, func(name string) { p.choose(name) })
 	p.choice.Hidden = true
 	p.refresh = widget.NewButtonWithIcon(u.say.Say("Refresh"), look.Icon("retry"), p.ask)
-	p.asking = look.NewText(look.Caption, u.say.Say("Asking the relay."))
 	p.bar = widget.NewProgressBarInfinite()
 	p.bar.Stop()
+	p.asking = look.Vertical(gap(), look.NewText(look.Caption, u.say.Say("Asking the relay.")), p.bar)
 	p.wrong = look.NewBanner(look.Notice{Tone: look.Warn})
 	p.wrong.Hidden = true
 	p.body = look.Vertical(theme.Size(look.SizeNameSection))
@@ -47,7 +47,7 @@ func newUsagePage(u *UI) *usagePage {
 	p.page = look.NewPage(look.PageSpec{
 		Title: u.say.Say("Usage"), Subtitle: u.say.Say("What your plan counts, as the relay tells it."),
 		Actions: []fyne.CanvasObject{p.choice, p.refresh},
-		Content: look.Vertical(theme.Size(look.SizeNameSection), look.Vertical(gap(), p.asking, p.bar), p.wrong, p.body),
+		Content: look.Vertical(theme.Size(look.SizeNameSection), p.asking, p.wrong, p.body),
 	})
 	p.accounts(u.state)
 	return p
@@ -122,13 +122,15 @@ func (p *usagePage) ask() {
 
 func (p *usagePage) setAsking(asking bool) {
 	enable(p.refresh, !asking)
-	p.asking.Hidden, p.bar.Hidden = !asking, !asking
+	p.asking.Hidden = !asking
 	if asking {
 		p.bar.Start()
 	} else {
 		p.bar.Stop()
 	}
-	p.asking.Refresh()
+	if p.page != nil {
+		p.page.Refresh()
+	}
 }
 
 func (p *usagePage) answered(u app.Usage, err error) {

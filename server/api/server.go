@@ -73,7 +73,7 @@ func (s *Server) Wake(accountID string) { s.hub.wake(accountID) }
 func (s *Server) Run(ctx context.Context, ln net.Listener, conf *tls.Config) error {
 	srv := &http.Server{
 		Handler:           s.handler,
-		TLSConfig:         conf,
+		TLSConfig:         conf.Clone(), // net/http adds its protocols; others serve with conf
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      answerTimeout,
