@@ -6,50 +6,52 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // to read the relay's table as an operator would
+
+	"servicesmtp.net/companion/e2e/world"
 )
 
 // TestKillTheCompanion: killed again and again in the middle of its work, it
 // loses nothing and sends nothing twice.
 func TestKillTheCompanion(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rpm: 12000, plan: "unlimited-standard"})
-	w.far.set(func(f *far) { f.delayDot = 20 * time.Millisecond })
+	w := world.New(t, world.Options{RPM: 12000, Plan: "unlimited-standard"})
+	w.Far.Set(func(f *world.Far) { f.DelayDot = 20 * time.Millisecond })
 	var to []string
 	for _, id := range []string{"k1", "k2"} {
-		more := addresses(500, id, "dst.invalid")
-		w.mustSend("news@example.com", more, message(id, 5000))
+		more := world.Addresses(500, id, "dst.invalid")
+		w.MustSend("news@example.com", more, world.Message(id, 5000))
 		to = append(to, more...)
 	}
 	for range 5 {
 		time.Sleep(700 * time.Millisecond)
-		w.companion.kill()
-		w.startCompanion()
+		w.Companion.Kill()
+		w.StartCompanion()
 	}
-	w.far.waitRecipients(t, len(to), time.Minute)
-	w.until(20*time.Second, "idle", func(s status) bool { return s.State == "idle" })
-	w.once(to)
+	w.Far.WaitRecipients(t, len(to), time.Minute)
+	w.UntilIdle(20 * time.Second)
+	w.Once(to)
 }
 
 // TestKillTheRelay: everything arrives, the relay's table holds each recipient
 // once, and only what it flags may repeat at the far server.
 func TestKillTheRelay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rpm: 12000, plan: "unlimited-standard"})
-	w.far.set(func(f *far) { f.delayDot = 300 * time.Millisecond }) // so that kills come between the dot and its answer
-	to := addresses(1000, "r", "dst.invalid")
-	w.mustSend("news@example.com", to[:500], message("one", 5000))
-	w.mustSend("news@example.com", to[500:], message("two", 5000))
+	w := world.New(t, world.Options{RPM: 12000, Plan: "unlimited-standard"})
+	w.Far.Set(func(f *world.Far) { f.DelayDot = 300 * time.Millisecond }) // so that kills come between the dot and its answer
+	to := world.Addresses(1000, "r", "dst.invalid")
+	w.MustSend("news@example.com", to[:500], world.Message("one", 5000))
+	w.MustSend("news@example.com", to[500:], world.Message("two", 5000))
 	for range 3 {
 		time.Sleep(900 * time.Millisecond)
-		w.relay.kill()
-		w.startRelay()
+		w.Relay.Kill()
+		w.StartRelay()
 	}
-	w.far.waitRecipients(t, len(to), 90*time.Second)
-	w.until(30*time.Second, "idle", func(s status) bool { return s.State == "idle" })
+	w.Far.WaitRecipients(t, len(to), 90*time.Second)
+	w.UntilIdle(30 * time.Second)
 
-	flagged := w.deliveries(t, len(to))
+	flagged := deliveries(w, t, len(to))
 	repeated := 0
-	for r, n := range w.far.counts() {
+	for r, n := range w.Far.Counts() {
 		if n == 1 {
 			continue
 		}
@@ -59,16 +61,16 @@ func TestKillTheRelay(t *testing.T) {
 		}
 	}
 	t.Logf("after 3 kills of the relay: %d of %d recipients repeated at the far server, %d flagged maybe_dup", repeated, len(to), len(flagged))
-	if out := w.must("usage", "--json"); !containsAll(out, `"emails": 1000`) && !containsAll(out, `"emails":1000`) {
+	if out := w.Must("usage", "--json"); !containsAll(out, `"emails": 1000`) && !containsAll(out, `"emails":1000`) {
 		t.Errorf("usage counts something twice or not at all: %s", out)
 	}
 }
 
 // deliveries waits until the relay has delivered n recipients, checks that
 // each stands there once, and gives those flagged maybe_dup.
-func (w *world) deliveries(t *testing.T, n int) map[string]bool {
+func deliveries(w *world.World, t *testing.T, n int) map[string]bool {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+w.path("relay/relay.db")+"?mode=ro&_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+w.Path("relay/relay.db")+"?mode=ro&_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}

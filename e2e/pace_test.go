@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"servicesmtp.net/companion/e2e/world"
 )
 
 // TestPaceAndOvertaking: at 600 recipients a minute ten batches of 50 take 45
@@ -12,24 +14,24 @@ import (
 // handed in meanwhile overtakes.
 func TestPaceAndOvertaking(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rpm: 600})
-	to := addresses(500, "paced", "dst.invalid")
-	w.mustSend("news@example.com", to, message("paced", 5000))
-	w.far.waitRecipients(t, 50, 20*time.Second)
+	w := world.New(t, world.Options{RPM: 600})
+	to := world.Addresses(500, "paced", "dst.invalid")
+	w.MustSend("news@example.com", to, world.Message("paced", 5000))
+	w.Far.WaitRecipients(t, 50, 20*time.Second)
 
 	handed := time.Now()
-	w.mustSend("me@example.com", []string{"friend@personal.invalid"}, message("hello", 500))
-	w.far.wait(t, 2*time.Second, "personal message", func(all []transaction) bool {
-		return slices.ContainsFunc(all, func(tx transaction) bool { return tx.recipients[0] == "friend@personal.invalid" })
+	w.MustSend("me@example.com", []string{"friend@personal.invalid"}, world.Message("hello", 500))
+	w.Far.Wait(t, 2*time.Second, "personal message", func(all []world.Transaction) bool {
+		return slices.ContainsFunc(all, func(tx world.Transaction) bool { return tx.Recipients[0] == "friend@personal.invalid" })
 	})
 	t.Logf("personal message arrived after %v", time.Since(handed).Round(time.Millisecond))
 
-	w.far.waitRecipients(t, 501, 90*time.Second)
-	w.once(append(to, "friend@personal.invalid"))
+	w.Far.WaitRecipients(t, 501, 90*time.Second)
+	w.Once(append(to, "friend@personal.invalid"))
 	var at []time.Time
-	for _, tx := range w.far.transactions() {
-		if !strings.Contains(tx.recipients[0], "personal") {
-			at = append(at, tx.ended)
+	for _, tx := range w.Far.Transactions() {
+		if !strings.Contains(tx.Recipients[0], "personal") {
+			at = append(at, tx.Ended)
 		}
 	}
 	slices.SortFunc(at, time.Time.Compare)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"servicesmtp.net/companion/e2e/world"
 )
 
 func containsAll(s string, parts ...string) bool {
@@ -20,10 +22,10 @@ func containsAll(s string, parts ...string) bool {
 }
 
 // logHas says whether a log line of the companion has all the parts.
-func (w *world) logHas(parts ...string) bool {
-	text, err := os.ReadFile(w.companion.log)
+func logHas(w *world.World, parts ...string) bool {
+	text, err := os.ReadFile(w.Companion.Log)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
 		if containsAll(line, parts...) {
@@ -35,77 +37,75 @@ func (w *world) logHas(parts ...string) bool {
 
 // trouble hands one message in, expects the hold with its own sentence, mends
 // the cause, and expects the message to leave once.
-func (w *world) trouble(reason, sentence string, mend func()) {
-	w.t.Helper()
+func trouble(w *world.World, reason, sentence string, mend func()) {
+	w.T.Helper()
 	to := []string{"kept@dst.invalid"}
-	w.mustSend("me@example.com", to, message(reason, 300))
-	s := w.until(20*time.Second, reason, func(s status) bool { return s.holdReason() == reason })
+	w.MustSend("me@example.com", to, world.Message(reason, 300))
+	s := w.Until(20*time.Second, reason, func(s world.Status) bool { return s.HoldReason() == reason })
 	a := s.Accounts[0]
 	if !strings.Contains(a.Sentence, sentence) || a.Action == "" || a.Messages != 1 {
-		w.t.Errorf("%s: sentence %q, action %q, %d messages; want %q", reason, a.Sentence, a.Action, a.Messages, sentence)
+		w.T.Errorf("%s: sentence %q, action %q, %d messages; want %q", reason, a.Sentence, a.Action, a.Messages, sentence)
 	}
 	if !strings.Contains(s.Sentence, sentence) {
-		w.t.Errorf("%s: the whole says %q", reason, s.Sentence)
+		w.T.Errorf("%s: the whole says %q", reason, s.Sentence)
 	}
-	if !w.logHas("reason=" + reason) {
-		w.t.Errorf("%s: no log line", reason)
+	if !logHas(w, "reason="+reason) {
+		w.T.Errorf("%s: no log line", reason)
 	}
-	if n := len(w.far.transactions()); n != 0 {
-		w.t.Errorf("%s: %d transactions at the far server", reason, n)
+	if n := len(w.Far.Transactions()); n != 0 {
+		w.T.Errorf("%s: %d transactions at the far server", reason, n)
 	}
 	mend()
-	w.far.waitRecipients(w.t, 1, time.Minute)
-	w.until(10*time.Second, "idle", func(s status) bool { return s.State == "idle" })
-	w.once(to)
+	w.Far.WaitRecipients(w.T, 1, time.Minute)
+	w.UntilIdle(10 * time.Second)
+	w.Once(to)
 }
 
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	w.write("password", "not-the-password")
-	w.trouble("credentials", "does not accept this account's name or password", func() { w.write("password", w.password) })
+	w := world.New(t, world.Options{})
+	w.Write("password", "not-the-password")
+	trouble(w, "credentials", "does not accept this account's name or password", func() { w.Write("password", w.Password) })
 }
 
 func TestUnreachableRelay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	w.relay.kill()
-	w.trouble("unreachable", "cannot be reached", w.startRelay)
+	w := world.New(t, world.Options{})
+	w.Relay.Kill()
+	trouble(w, "unreachable", "cannot be reached", w.StartRelay)
 }
 
 func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	good, err := os.ReadFile(w.path("relay/ca.pem"))
+	w := world.New(t, world.Options{})
+	good, err := os.ReadFile(w.Path("relay/ca.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.companion.stop(t)
-	stranger := &world{t: t, dir: t.TempDir(), far: w.far}
-	stranger.writeRelayConfig(free(t), free(t), free(t))
-	stranger.startRelay() // another authority
-	other, err := os.ReadFile(stranger.path("relay/ca.pem"))
+	w.Companion.Stop(t)
+	stranger := world.Relay(t, world.Options{}) // another authority
+	other, err := os.ReadFile(stranger.Path("relay/ca.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.write("ca.pem", string(other))
-	text, _ := os.ReadFile(w.path("companion.toml"))
-	w.write("companion.toml", strings.Replace(string(text), w.path("relay/ca.pem"), w.path("ca.pem"), 1))
-	w.opts.listen = w.smtp // startCompanion must not write the file again
-	w.startCompanion()
-	w.trouble("certificate", "certificate is not trusted", func() { w.write("ca.pem", string(good)) })
-	if w.relayUsage() != 1 {
-		t.Errorf("usage %d", w.relayUsage())
+	w.Write("ca.pem", string(other))
+	text, _ := os.ReadFile(w.Path("companion.toml"))
+	w.Write("companion.toml", strings.Replace(string(text), w.Path("relay/ca.pem"), w.Path("ca.pem"), 1))
+	w.Opts.Listen = w.SMTP // startCompanion must not write the file again
+	w.StartCompanion()
+	trouble(w, "certificate", "certificate is not trusted", func() { w.Write("ca.pem", string(good)) })
+	if relayUsage(w) != 1 {
+		t.Errorf("usage %d", relayUsage(w))
 	}
 }
 
-func (w *world) relayUsage() int {
-	w.t.Helper()
+func relayUsage(w *world.World) int {
+	w.T.Helper()
 	var n int
-	out := w.relayd("usage", "alice", "--json")
+	out := w.Relayd("usage", "alice", "--json")
 	i := strings.Index(out, `"emails":`)
 	if i < 0 {
-		w.t.Fatalf("relayd usage: %q", out)
+		w.T.Fatalf("relayd usage: %q", out)
 	}
 	fmt.Sscanf(strings.TrimSpace(out[i+len(`"emails":`):]), "%d", &n)
 	return n
@@ -113,27 +113,27 @@ func (w *world) relayUsage() int {
 
 func TestFullQuota(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{plan: "unlimited-entry-month"}) // 9,000 e-mails, then cut off
-	big := addresses(8990, "big", "dst.invalid")
-	w.mustSend("news@example.com", big, message("fills the plan", 300))
-	w.far.waitRecipients(t, len(big), 3*time.Minute)
-	held := addresses(11, "held", "dst.invalid") // one more than is left
-	w.mustSend("news@example.com", held, message("too many", 300))
-	s := w.until(20*time.Second, "quota", func(s status) bool { return s.holdReason() == "quota" })
+	w := world.New(t, world.Options{Plan: "unlimited-entry-month"}) // 9,000 e-mails, then cut off
+	big := world.Addresses(8990, "big", "dst.invalid")
+	w.MustSend("news@example.com", big, world.Message("fills the plan", 300))
+	w.Far.WaitRecipients(t, len(big), 3*time.Minute)
+	held := world.Addresses(11, "held", "dst.invalid") // one more than is left
+	w.MustSend("news@example.com", held, world.Message("too many", 300))
+	s := w.Until(20*time.Second, "quota", func(s world.Status) bool { return s.HoldReason() == "quota" })
 	a := s.Accounts[0]
 	if !strings.Contains(a.Sentence, "plan's volume is used up") || a.Recipients != 11 || a.Hold.Until == nil || !strings.Contains(a.Hold.Reply, "SSMTP-QUOTA") {
 		t.Errorf("account %+v hold %+v", a, a.Hold)
 	}
-	if !w.logHas("reason=quota") {
+	if !logHas(w, "reason=quota") {
 		t.Error("no log line")
 	}
-	if w.relayUsage() != 8990 {
-		t.Errorf("usage %d: a refused batch was counted", w.relayUsage())
+	if relayUsage(w) != 8990 {
+		t.Errorf("usage %d: a refused batch was counted", relayUsage(w))
 	}
-	w.relayd("account", "set-plan", "alice", "unlimited-standard")
-	w.must("queue", "retry")
-	w.far.waitRecipients(t, len(big)+len(held), time.Minute)
-	w.once(append(big, held...))
+	w.Relayd("account", "set-plan", "alice", "unlimited-standard")
+	w.Must("queue", "retry")
+	w.Far.WaitRecipients(t, len(big)+len(held), time.Minute)
+	w.Once(append(big, held...))
 }
 
 func TestBusyPort(t *testing.T) {
@@ -143,40 +143,40 @@ func TestBusyPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	w := newWorld(t, options{listen: taken.Addr().String()})
-	s := w.until(10*time.Second, "busy port", func(s status) bool { return s.State == "attention" })
+	w := world.New(t, world.Options{Listen: taken.Addr().String()})
+	s := w.Until(10*time.Second, "busy port", func(s world.Status) bool { return s.State == "attention" })
 	l := s.Listen[0]
 	if l.OK || !strings.Contains(l.Sentence, "in use") || l.Action == "" || l.Offered == "" || l.Offered == taken.Addr().String() {
 		t.Errorf("listener %+v", l)
 	}
-	if !w.logHas("level=ERROR", "in use") {
+	if !logHas(w, "level=ERROR", "in use") {
 		t.Error("no log line")
 	}
 	taken.Close()
-	w.until(20*time.Second, "port free again", func(s status) bool { return s.Listen[0].OK })
-	w.smtp = taken.Addr().String()
-	w.mustSend("me@example.com", []string{"a@dst.invalid"}, message("after all", 100))
-	w.far.waitRecipients(t, 1, 20*time.Second)
+	w.Until(20*time.Second, "port free again", func(s world.Status) bool { return s.Listen[0].OK })
+	w.SMTP = taken.Addr().String()
+	w.MustSend("me@example.com", []string{"a@dst.invalid"}, world.Message("after all", 100))
+	w.Far.WaitRecipients(t, 1, 20*time.Second)
 }
 
 // TestFullDisk: the spool lies on a file system of 5 MB. Mounting needs root,
 // as in CI; elsewhere a limit of the spool's size gives the same answers.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	o := options{data: t.TempDir()}
-	mounted := os.Geteuid() == 0 && exec.Command("mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", o.data).Run() == nil
+	o := world.Options{Data: t.TempDir()}
+	mounted := os.Geteuid() == 0 && exec.Command("mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", o.Data).Run() == nil
 	if mounted {
-		t.Cleanup(func() { exec.Command("umount", "-l", o.data).Run() })
+		t.Cleanup(func() { exec.Command("umount", "-l", o.Data).Run() })
 	} else {
-		o.settings = "[spool]\nmax_size = \"5MB\"\n"
+		o.Settings = "[spool]\nmax_size = \"5MB\"\n"
 	}
-	w := newWorld(t, o)
-	w.must("queue", "pause")
+	w := world.New(t, o)
+	w.Must("queue", "pause")
 	var kept []string
 	var refused error
 	for i := range 40 {
 		to := fmt.Sprintf("full%d@dst.invalid", i)
-		if err := w.send("me@example.com", []string{to}, message("filling", 400_000)); err != nil {
+		if err := w.Send("me@example.com", []string{to}, world.Message("filling", 400_000)); err != nil {
 			refused = err
 			break
 		}
@@ -185,7 +185,7 @@ func TestFullDisk(t *testing.T) {
 	if refused == nil || !strings.Contains(refused.Error(), "452") || len(kept) == 0 {
 		t.Fatalf("%d taken, then %v; want 452", len(kept), refused)
 	}
-	s := w.until(10*time.Second, "full", func(s status) bool { return !s.Spool.OK })
+	s := w.Until(10*time.Second, "full", func(s world.Status) bool { return !s.Spool.OK })
 	want := "The spool is full"
 	if mounted {
 		want = "The disk is full"
@@ -194,15 +194,15 @@ func TestFullDisk(t *testing.T) {
 	if s.State != "attention" || !strings.Contains(s.Spool.Sentence, want) || s.Action == "" {
 		t.Errorf("status %+v", s)
 	}
-	if !w.logHas("level=ERROR", "spool") {
+	if !logHas(w, "level=ERROR", "spool") {
 		t.Error("no log line")
 	}
-	w.must("queue", "resume")
-	w.far.waitRecipients(t, len(kept), time.Minute)
-	w.once(kept)
-	if err := w.send("me@example.com", []string{"after@dst.invalid"}, message("there is room again", 100_000)); err != nil {
+	w.Must("queue", "resume")
+	w.Far.WaitRecipients(t, len(kept), time.Minute)
+	w.Once(kept)
+	if err := w.Send("me@example.com", []string{"after@dst.invalid"}, world.Message("there is room again", 100_000)); err != nil {
 		t.Errorf("after the queue has left: %v", err)
 	}
-	w.far.waitRecipients(t, len(kept)+1, 20*time.Second)
-	w.until(20*time.Second, "fine again", func(s status) bool { return s.Spool.OK && s.State == "idle" })
+	w.Far.WaitRecipients(t, len(kept)+1, 20*time.Second)
+	w.Until(20*time.Second, "fine again", func(s world.Status) bool { return s.Spool.OK && s.State == "idle" })
 }

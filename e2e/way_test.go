@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"servicesmtp.net/companion/e2e/world"
 )
 
 // TestNewsletterGoesOutInBatches is the main job: 500 recipients that swaks
@@ -17,39 +19,39 @@ import (
 // the same in all.
 func TestNewsletterGoesOutInBatches(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	to := addresses(500, "news", "dst.invalid")
-	data := strings.Replace(message("five hundred", 20_000), "To: readers\r\n",
+	w := world.New(t, world.Options{})
+	to := world.Addresses(500, "news", "dst.invalid")
+	data := strings.Replace(world.Message("five hundred", 20_000), "To: readers\r\n",
 		"To: readers\r\nBcc: secret1@dst.invalid,\r\n\tsecret2@dst.invalid\r\nResent-Bcc: secret3@dst.invalid\r\n", 1)
-	want := message("five hundred", 20_000) + "\r\n" // swaks ends a message with an empty line of its own
-	w.write("news.eml", data)
-	host, port, _ := strings.Cut(w.smtp, ":")
+	want := world.Message("five hundred", 20_000) + "\r\n" // swaks ends a message with an empty line of its own
+	w.Write("news.eml", data)
+	host, port, _ := strings.Cut(w.SMTP, ":")
 	out, err := exec.CommandContext(t.Context(), "swaks", "--server", host, "--port", port, "--from", "news@example.com",
-		"--to", strings.Join(to, ","), "--data", "@"+w.path("news.eml")).CombinedOutput()
+		"--to", strings.Join(to, ","), "--data", "@"+w.Path("news.eml")).CombinedOutput()
 	if err != nil {
-		t.Fatalf("swaks: %v\n%s", err, tail(string(out), 10))
+		t.Fatalf("swaks: %v\n%s", err, world.Tail(string(out), 10))
 	}
 	if n := strings.Count(string(out), "\n -> MAIL FROM"); n != 1 {
 		t.Errorf("swaks needed %d transactions", n)
 	}
-	w.far.waitRecipients(t, 500, time.Minute)
-	w.once(to)
+	w.Far.WaitRecipients(t, 500, time.Minute)
+	w.Once(to)
 
-	all := w.far.transactions()
+	all := w.Far.Transactions()
 	if len(all) != 10 {
 		t.Errorf("%d transactions, want 10", len(all))
 	}
 	var atRelay int // bytes as the relay received them: what arrived, less the relay's own Received
 	for _, tx := range all {
-		if len(tx.recipients) != 50 {
-			t.Errorf("%d recipients in a transaction, want 50", len(tx.recipients))
+		if len(tx.Recipients) != 50 {
+			t.Errorf("%d recipients in a transaction, want 50", len(tx.Recipients))
 		}
-		if tx.from != "news@example.com" {
-			t.Errorf("reverse-path %q was touched", tx.from)
+		if tx.From != "news@example.com" {
+			t.Errorf("reverse-path %q was touched", tx.From)
 		}
-		received, rest := content(tx.data)
+		received, rest := world.Content(tx.Data)
 		if len(received) != 2 {
-			t.Fatalf("%d Received fields in front, want the relay's and the companion's:\n%s", len(received), tx.data[:300])
+			t.Fatalf("%d Received fields in front, want the relay's and the companion's:\n%s", len(received), tx.Data[:300])
 		}
 		if rest != want {
 			t.Errorf("content changed: %d bytes, want %d", len(rest), len(want))
@@ -59,23 +61,23 @@ func TestNewsletterGoesOutInBatches(t *testing.T) {
 				t.Errorf("Received gives something away: %q", r)
 			}
 		}
-		if strings.Contains(tx.data, "secret") {
+		if strings.Contains(tx.Data, "secret") {
 			t.Error("a Bcc address was sent")
 		}
-		atRelay = len(tx.data) - len(received[0])
+		atRelay = len(tx.Data) - len(received[0])
 	}
 
 	var u struct {
 		Emails, Bytes int64
 		Stale         bool
 	}
-	if err := json.Unmarshal([]byte(w.must("usage", "--json")), &u); err != nil {
+	if err := json.Unmarshal([]byte(w.Must("usage", "--json")), &u); err != nil {
 		t.Fatal(err)
 	}
 	if u.Emails != 500 || u.Bytes != int64(500*atRelay) || u.Stale {
 		t.Errorf("usage says %+v, want 500 e-mails and %d bytes", u, 500*atRelay)
 	}
-	s := w.until(10*time.Second, "idle", func(s status) bool { return s.State == "idle" })
+	s := w.Until(10*time.Second, "idle", func(s world.Status) bool { return s.State == "idle" })
 	if s.Accounts[0].Recipients != 0 {
 		t.Errorf("%d recipients still queued", s.Accounts[0].Recipients)
 	}
@@ -88,36 +90,36 @@ func TestMailProgramsDeliverByteForByte(t *testing.T) {
 	for _, auth := range []string{"off", "required"} {
 		t.Run("auth "+auth, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{auth: auth})
+			w := world.New(t, world.Options{Auth: auth})
 			var login struct{ User, Password, Address string }
-			if err := json.Unmarshal([]byte(w.must("connect", "--json")), &login); err != nil {
+			if err := json.Unmarshal([]byte(w.Must("connect", "--json")), &login); err != nil {
 				t.Fatal(err)
 			}
 			if (auth == "required") != (login.Password != "") {
 				t.Fatalf("auth %s, login %+v", auth, login)
 			}
-			host, port, _ := strings.Cut(w.smtp, ":")
-			w.write("message.eml", message("from a file", 5000))
+			host, port, _ := strings.Cut(w.SMTP, ":")
+			w.Write("message.eml", world.Message("from a file", 5000))
 			for _, c := range mailPrograms(w, host, port, login.User, login.Password) {
-				before := len(w.far.transactions())
+				before := len(w.Far.Transactions())
 				cmd := exec.CommandContext(t.Context(), c.argv[0], c.argv[1:]...)
 				cmd.Stdin = strings.NewReader(c.stdin)
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%s: %v\n%s", c.name, err, out)
 					continue
 				}
-				w.far.wait(t, 20*time.Second, c.name, func(all []transaction) bool { return len(all) > before })
-				all := w.far.transactions()
+				w.Far.Wait(t, 20*time.Second, c.name, func(all []world.Transaction) bool { return len(all) > before })
+				all := w.Far.Transactions()
 				tx := all[len(all)-1]
-				_, rest := content(tx.data)
+				_, rest := world.Content(tx.Data)
 				if c.want != "" && rest != c.want {
 					t.Errorf("%s: content changed:\n got %q\nwant %q", c.name, clip(rest), clip(c.want))
 				}
 				if c.contains != "" && !strings.Contains(rest, c.contains) {
 					t.Errorf("%s: %q is missing in %q", c.name, c.contains, clip(rest))
 				}
-				if !slices.Equal(tx.recipients, []string{c.to}) {
-					t.Errorf("%s: went to %v, want %s", c.name, tx.recipients, c.to)
+				if !slices.Equal(tx.Recipients, []string{c.to}) {
+					t.Errorf("%s: went to %v, want %s", c.name, tx.Recipients, c.to)
 				}
 			}
 		})
@@ -145,16 +147,16 @@ sys.exit(1 if refused else 0)
 
 // mailPrograms are the ways in that people use; each sends one message. The
 // login is left out where there is none.
-func mailPrograms(w *world, host, port, user, password string) []handIn {
-	file, err := os.ReadFile(w.path("message.eml"))
+func mailPrograms(w *world.World, host, port, user, password string) []handIn {
+	file, err := os.ReadFile(w.Path("message.eml"))
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	text := string(file)
-	swaks := []string{"swaks", "--silent", "2", "--server", host, "--port", port, "--from", "me@example.com", "--to", "swaks@dst.invalid", "--data", "@" + w.path("message.eml")}
+	swaks := []string{"swaks", "--silent", "2", "--server", host, "--port", port, "--from", "me@example.com", "--to", "swaks@dst.invalid", "--data", "@" + w.Path("message.eml")}
 	msmtp := []string{"msmtp", "--file=/dev/null", "--host=" + host, "--port=" + port, "--from=me@example.com", "--tls=off", "--set-date-header=off", "--set-msgid-header=off"}
-	curl := []string{"curl", "--silent", "--show-error", "smtp://" + host + ":" + port, "--mail-from", "me@example.com", "--mail-rcpt", "curl@dst.invalid", "--upload-file", w.path("message.eml")}
-	python := []string{"python3", "-c", smtplibScript, host, port, user, password, "smtplib@dst.invalid", w.path("message.eml")}
+	curl := []string{"curl", "--silent", "--show-error", "smtp://" + host + ":" + port, "--mail-from", "me@example.com", "--mail-rcpt", "curl@dst.invalid", "--upload-file", w.Path("message.eml")}
+	python := []string{"python3", "-c", smtplibScript, host, port, user, password, "smtplib@dst.invalid", w.Path("message.eml")}
 	list := []handIn{
 		{name: "swaks", argv: swaks, to: "swaks@dst.invalid", contains: "end of from a file\r\n"},
 		{name: "msmtp", argv: append(msmtp, "--auth=off", "msmtp@dst.invalid"), stdin: strings.ReplaceAll(text, "\r\n", "\n"), to: "msmtp@dst.invalid", want: text},
@@ -181,12 +183,12 @@ func clip(s string) string {
 // TestWrongLocalPassword: a program that guesses gets nothing in.
 func TestWrongLocalPassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{auth: "required"})
-	if err := w.send("me@example.com", []string{"a@dst.invalid"}, message("no login", 10)); err == nil || !strings.Contains(err.Error(), "530") {
+	w := world.New(t, world.Options{Auth: "required"})
+	if err := w.Send("me@example.com", []string{"a@dst.invalid"}, world.Message("no login", 10)); err == nil || !strings.Contains(err.Error(), "530") {
 		t.Errorf("without a login: got %v, want 530", err)
 	}
-	host, _, _ := strings.Cut(w.smtp, ":")
-	err := smtp.SendMail(w.smtp, smtp.PlainAuth("", "companion", "wrong", host), "me@example.com", []string{"a@dst.invalid"}, []byte(message("bad login", 10)))
+	host, _, _ := strings.Cut(w.SMTP, ":")
+	err := smtp.SendMail(w.SMTP, smtp.PlainAuth("", "companion", "wrong", host), "me@example.com", []string{"a@dst.invalid"}, []byte(world.Message("bad login", 10)))
 	if err == nil || !strings.Contains(err.Error(), "535") {
 		t.Errorf("wrong password: got %v, want 535", err)
 	}
@@ -196,16 +198,16 @@ func TestWrongLocalPassword(t *testing.T) {
 // far server's reply, the others get their mail.
 func TestRefusedRecipientIsReported(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	to := append(addresses(60, "some", "dst.invalid"), "refuse.me@dst.invalid")
-	w.mustSend("news@example.com", to, message("one bad", 500))
-	w.far.waitRecipients(t, 60, time.Minute)
-	w.once(to[:60])
+	w := world.New(t, world.Options{})
+	to := append(world.Addresses(60, "some", "dst.invalid"), "refuse.me@dst.invalid")
+	w.MustSend("news@example.com", to, world.Message("one bad", 500))
+	w.Far.WaitRecipients(t, 60, time.Minute)
+	w.Once(to[:60])
 	var rows [][]string
 	end := time.Now().Add(30 * time.Second)
 	for len(rows) < 2 && time.Now().Before(end) {
 		var err error
-		if rows, err = csv.NewReader(strings.NewReader(w.must("errors", "--csv"))).ReadAll(); err != nil {
+		if rows, err = csv.NewReader(strings.NewReader(w.Must("errors", "--csv"))).ReadAll(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -216,7 +218,7 @@ func TestRefusedRecipientIsReported(t *testing.T) {
 	if got[0] != "refuse.me@dst.invalid" || got[2] != "550 5.1.1" || !strings.Contains(got[3], "no such user here") || got[1] == "" || got[6] != "recipient" {
 		t.Errorf("row %q", got)
 	}
-	if out := w.relayd("errors", "alice", "--csv"); !strings.Contains(out, "refuse.me@dst.invalid") || !strings.Contains(out, "no such user here") {
+	if out := w.Relayd("errors", "alice", "--csv"); !strings.Contains(out, "refuse.me@dst.invalid") || !strings.Contains(out, "no such user here") {
 		t.Errorf("relayd errors: %q", out)
 	}
 }
@@ -225,8 +227,8 @@ func TestRefusedRecipientIsReported(t *testing.T) {
 func TestMaildirRoute(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir() + "/mail"
-	w := newWorld(t, options{route: "maildir:" + dir})
-	w.mustSend("me@example.com", []string{"a@dst.invalid", "b@dst.invalid"}, message("to a folder", 100))
+	w := world.New(t, world.Options{Route: "maildir:" + dir})
+	w.MustSend("me@example.com", []string{"a@dst.invalid", "b@dst.invalid"}, world.Message("to a folder", 100))
 	end := time.Now().Add(20 * time.Second)
 	var files []os.DirEntry
 	for len(files) < 2 && time.Now().Before(end) {
@@ -242,7 +244,7 @@ func TestMaildirRoute(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.HasSuffix(strings.ReplaceAll(string(text), "\r\n", "\n"), strings.ReplaceAll(message("to a folder", 100), "\r\n", "\n")) {
+		if !strings.HasSuffix(strings.ReplaceAll(string(text), "\r\n", "\n"), strings.ReplaceAll(world.Message("to a folder", 100), "\r\n", "\n")) {
 			t.Errorf("content changed: %q", clip(string(text)))
 		}
 		for _, r := range []string{"a@dst.invalid", "b@dst.invalid"} {
@@ -269,7 +271,7 @@ func TestCommandsWithoutAnEngine(t *testing.T) {
 		{[]string{"--data", dir, "nonsense"}, 2, "nonsense"},
 		{[]string{"--data", dir, "status", "--nonsense"}, 2, "nonsense"},
 	} {
-		out, errs, code := command(t.Context(), "companionctl", c.args...)
+		out, errs, code := world.Command(t.Context(), "companionctl", c.args...)
 		if code != c.code || !strings.Contains(errs, c.says) || out != "" {
 			t.Errorf("%v: exit code %d, want %d; stdout %q, stderr %q", c.args, code, c.code, out, errs)
 		}
@@ -280,30 +282,30 @@ func TestCommandsWithoutAnEngine(t *testing.T) {
 // end with 0 when they are asked to.
 func TestStopAndStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	w.must("queue", "pause")
-	w.mustSend("me@example.com", []string{"a@dst.invalid"}, message("later", 100))
-	if s := w.status(); s.State != "paused" {
+	w := world.New(t, world.Options{})
+	w.Must("queue", "pause")
+	w.MustSend("me@example.com", []string{"a@dst.invalid"}, world.Message("later", 100))
+	if s := w.Status(); s.State != "paused" {
 		t.Errorf("state %q after pause", s.State)
 	}
-	w.must("stop")
-	<-w.companion.done
-	if code := w.companion.cmd.ProcessState.ExitCode(); code != 0 {
+	w.Must("stop")
+	<-w.Companion.Done
+	if code := w.Companion.Cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("companion ended with %d", code)
 	}
-	w.startCompanion()
-	if s := w.status(); s.State != "paused" || s.Accounts[0].Messages != 1 {
+	w.StartCompanion()
+	if s := w.Status(); s.State != "paused" || s.Accounts[0].Messages != 1 {
 		t.Errorf("a pause must survive a restart: %+v", s)
 	}
-	if n := len(w.far.transactions()); n != 0 {
+	if n := len(w.Far.Transactions()); n != 0 {
 		t.Errorf("%d transactions while paused", n)
 	}
-	w.must("queue", "resume")
-	w.far.waitRecipients(t, 1, 20*time.Second)
-	if code := w.relay.stop(t); code != 0 {
+	w.Must("queue", "resume")
+	w.Far.WaitRecipients(t, 1, 20*time.Second)
+	if code := w.Relay.Stop(t); code != 0 {
 		t.Errorf("relay ended with %d", code)
 	}
-	if code := w.companion.stop(t); code != 0 {
+	if code := w.Companion.Stop(t); code != 0 {
 		t.Errorf("companion ended with %d", code)
 	}
 }
@@ -311,15 +313,15 @@ func TestStopAndStart(t *testing.T) {
 // TestSecondEngineOnOneFolder: two engines on one spool are impossible.
 func TestSecondEngineOnOneFolder(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	_, errs, code := w.ctl("run")
+	w := world.New(t, world.Options{})
+	_, errs, code := w.Ctl("run")
 	if code != 1 || !strings.Contains(errs, "already") {
 		t.Errorf("second engine: exit code %d, %q", code, errs)
 	}
-	if w.status().State != "idle" {
+	if w.Status().State != "idle" {
 		t.Error("the first engine no longer answers")
 	}
-	if out := w.must("queue", "list", "--json"); !strings.Contains(out, `"jobs"`) {
+	if out := w.Must("queue", "list", "--json"); !strings.Contains(out, `"jobs"`) {
 		t.Errorf("queue list: %q", out)
 	}
 }

@@ -1,4 +1,4 @@
-package e2e
+package world
 
 import (
 	"fmt"
@@ -12,33 +12,35 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// far is the recipients' mail server: it takes everything, remembers it, and
+// Far is the recipients' mail server: it takes everything, remembers it, and
 // refuses addresses whose local part begins with "refuse".
-type far struct {
-	addr string
+type Far struct {
+	Addr string
 
 	mu       sync.Mutex // guards what follows
-	got      []transaction
+	got      []Transaction
 	changed  chan struct{} // closed and replaced at each transaction
-	delayDot time.Duration // wait before the answer to the final dot
-	down     bool          // answers 421 to everything
+	DelayDot time.Duration // wait before the answer to the final dot
+	Down     bool          // answers 421 to everything
 }
 
-type transaction struct {
-	from       string
-	recipients []string
-	data       string
-	began      time.Time // MAIL
-	ended      time.Time // final dot read
+// Transaction is one message as the far server got it.
+type Transaction struct {
+	From       string
+	Recipients []string
+	Data       string
+	Began      time.Time // MAIL
+	Ended      time.Time // final dot read
 }
 
-func startFar(t *testing.T) *far {
+// StartFar starts a far server that ends with the test.
+func StartFar(t testing.TB) *Far {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &far{addr: ln.Addr().String(), changed: make(chan struct{})}
+	f := &Far{Addr: ln.Addr().String(), changed: make(chan struct{})}
 	srv := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &farSession{far: f}, nil }))
 	srv.Domain = "far.invalid"
 	srv.EnableSMTPUTF8 = true
@@ -51,20 +53,20 @@ func startFar(t *testing.T) *far {
 }
 
 type farSession struct {
-	far *far
-	tx  transaction
+	far *Far
+	tx  Transaction
 }
 
-func (s *farSession) Reset()        { s.tx = transaction{} }
+func (s *farSession) Reset()        { s.tx = Transaction{} }
 func (s *farSession) Logout() error { return nil }
 
 func (s *farSession) Mail(from string, _ *smtp.MailOptions) error {
 	s.far.mu.Lock()
 	defer s.far.mu.Unlock()
-	if s.far.down {
+	if s.far.Down {
 		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "closed for today"}
 	}
-	s.tx = transaction{from: from, began: time.Now()}
+	s.tx = Transaction{From: from, Began: time.Now()}
 	return nil
 }
 
@@ -72,7 +74,7 @@ func (s *farSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if strings.HasPrefix(to, "refuse") {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user here"}
 	}
-	s.tx.recipients = append(s.tx.recipients, to)
+	s.tx.Recipients = append(s.tx.Recipients, to)
 	return nil
 }
 
@@ -81,9 +83,9 @@ func (s *farSession) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	s.tx.data, s.tx.ended = string(data), time.Now()
+	s.tx.Data, s.tx.Ended = string(data), time.Now()
 	s.far.mu.Lock()
-	delay := s.far.delayDot
+	delay := s.far.DelayDot
 	s.far.mu.Unlock()
 	time.Sleep(delay)
 	s.far.mu.Lock()
@@ -94,60 +96,60 @@ func (s *farSession) Data(r io.Reader) error {
 	return nil
 }
 
-// set changes how the server behaves.
-func (f *far) set(change func(*far)) {
+// Set changes how the server behaves.
+func (f *Far) Set(change func(*Far)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change(f)
 }
 
-// transactions is a copy of what has arrived.
-func (f *far) transactions() []transaction {
+// Transactions is a copy of what has arrived.
+func (f *Far) Transactions() []Transaction {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]transaction(nil), f.got...)
+	return append([]Transaction(nil), f.got...)
 }
 
-// counts says how often each recipient has got a message.
-func (f *far) counts() map[string]int {
+// Counts says how often each recipient has got a message.
+func (f *Far) Counts() map[string]int {
 	n := map[string]int{}
-	for _, tx := range f.transactions() {
-		for _, r := range tx.recipients {
+	for _, tx := range f.Transactions() {
+		for _, r := range tx.Recipients {
 			n[r]++
 		}
 	}
 	return n
 }
 
-// wait returns when ok is true of what has arrived, and fails the test after
+// Wait returns when ok is true of what has arrived, and fails the test after
 // the limit.
-func (f *far) wait(t *testing.T, limit time.Duration, what string, ok func([]transaction) bool) {
+func (f *Far) Wait(t testing.TB, limit time.Duration, what string, ok func([]Transaction) bool) {
 	t.Helper()
 	end := time.After(limit)
 	for {
 		f.mu.Lock()
 		changed := f.changed
 		f.mu.Unlock()
-		if ok(f.transactions()) {
+		if ok(f.Transactions()) {
 			return
 		}
 		select {
 		case <-changed:
 		case <-end:
-			t.Fatalf("%s: not within %v; the far server has %d transactions with %d recipients", what, limit, len(f.transactions()), len(f.counts()))
+			t.Fatalf("%s: not within %v; the far server has %d transactions with %d recipients", what, limit, len(f.Transactions()), len(f.Counts()))
 		}
 	}
 }
 
-// waitRecipients waits for n different recipients.
-func (f *far) waitRecipients(t *testing.T, n int, limit time.Duration) {
+// WaitRecipients waits for n different recipients.
+func (f *Far) WaitRecipients(t testing.TB, n int, limit time.Duration) {
 	t.Helper()
-	f.wait(t, limit, fmt.Sprintf("%d recipients", n), func([]transaction) bool { return len(f.counts()) >= n })
+	f.Wait(t, limit, fmt.Sprintf("%d recipients", n), func([]Transaction) bool { return len(f.Counts()) >= n })
 }
 
-// content cuts off the trace fields that companion and relay put in front, and
+// Content cuts off the trace fields that companion and relay put in front, and
 // gives the rest byte for byte.
-func content(data string) (received []string, rest string) {
+func Content(data string) (received []string, rest string) {
 	for strings.HasPrefix(data, "Received: ") {
 		end := 0
 		for {

@@ -1,0 +1,220 @@
+// Package world is what surrounds the built programs in an end-to-end test: a
+// relay with its companion, and behind them a far mail server that remembers
+// what it got. Only commands, settings, SMTP and the API are used.
+//
+// It promises that everything lies in a folder of the test's own, listens on
+// 127.0.0.1 and has ended when the test ends; the logs are shown when it fails.
+// Functions without an error result fail the test, so they belong on its
+// goroutine. Only tests import it.
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// World is a relay and a companion with a far mail server behind them.
+type World struct {
+	T    testing.TB
+	Dir  string
+	Opts Options
+	Far  *Far
+
+	Relay, Companion *Process
+	Submission       []string // relay's STARTTLS and TLS address
+	API              string
+	SMTP             string // companion's address
+	Password         string // of the account alice
+}
+
+// Options differ from test to test.
+type Options struct {
+	RPM      int    // recipients per minute; 0: as good as unlimited
+	Plan     string // "": standard
+	Auth     string // "": off
+	Route    string // "": smtp:// to the far server
+	Listen   string // "": a free port on 127.0.0.1
+	Settings string // more lines for companion.toml
+	Data     string // "": a folder of the test's
+
+	Window []string // start the desktop app with these arguments, not companionctl
+	Env    []string // and with these variables instead of the test's
+	Fresh  bool     // the companion has no account yet
+}
+
+// New starts everything.
+func New(t testing.TB, o Options) *World {
+	t.Helper()
+	w := Relay(t, o)
+	w.WriteCompanionConfig()
+	w.StartCompanion()
+	return w
+}
+
+// Relay starts a relay with the account alice, and no companion.
+func Relay(t testing.TB, o Options) *World {
+	t.Helper()
+	w := &World{T: t, Dir: t.TempDir(), Opts: o, Far: StartFar(t)}
+	w.WriteRelayConfig(Free(t), Free(t), Free(t))
+	w.StartRelay()
+	w.AddAccount("alice")
+	return w
+}
+
+// Free is an address that nobody listens on at the moment. The relay's ports
+// must stay the same over a restart, so port 0 does not do.
+func Free(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// Path is a file in the test's folder.
+func (w *World) Path(name string) string { return filepath.Join(w.Dir, name) }
+
+// Write writes a file in the test's folder.
+func (w *World) Write(name, text string) {
+	w.T.Helper()
+	if err := os.WriteFile(w.Path(name), []byte(text), 0o600); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// WriteRelayConfig settles the relay's addresses.
+func (w *World) WriteRelayConfig(starttls, tls, api string) {
+	route := w.Opts.Route
+	if route == "" {
+		route = "smtp://" + w.Far.Addr
+	}
+	w.Submission, w.API = []string{starttls, tls}, api
+	w.Write("relay.toml", fmt.Sprintf(`
+[submission]
+starttls = [%q]
+tls = [%q]
+hostname = "localhost"
+[tls]
+mode = "internal"
+[api]
+listen = %q
+[delivery]
+route = %q
+[inbound]
+listen = []
+`, starttls, tls, api, route))
+}
+
+// WriteCompanionConfig writes companion.toml.
+func (w *World) WriteCompanionConfig() {
+	auth, listen, rpm := w.Opts.Auth, w.Opts.Listen, w.Opts.RPM
+	if auth == "" {
+		auth = "off"
+	}
+	if listen == "" {
+		listen = "127.0.0.1:0"
+		if w.SMTP != "" { // the same port after a restart, as a user would have it
+			listen = w.SMTP
+		}
+	}
+	if rpm == 0 {
+		rpm = 600000
+	}
+	head := fmt.Sprintf("[[account]]\nname = \"alice\"\nuser = \"alice\"\ncredential = \"file:%s\"\n", w.Path("password"))
+	if w.Opts.Fresh {
+		head = "[service]\n"
+	}
+	w.Write("companion.toml", head+fmt.Sprintf(`
+endpoints = ["starttls://%s", "tls://%s"]
+api = "https://%s"
+ca_file = "%s"
+[listen]
+addresses = [%q]
+auth = %q
+[pace]
+recipients_per_minute = %d
+%s
+`, w.Submission[0], w.Submission[1], w.API, w.Path("relay/ca.pem"), listen, auth, rpm, w.Opts.Settings))
+}
+
+// AddAccount opens an account at the relay and keeps its password.
+func (w *World) AddAccount(name string) {
+	w.T.Helper()
+	plan := w.Opts.Plan
+	if plan == "" {
+		plan = "standard"
+	}
+	out := w.Relayd("account", "add", name, "--plan", plan, "--email", name+"@example.com", "--json")
+	var account struct{ Password string }
+	if err := json.Unmarshal([]byte(out), &account); err != nil || account.Password == "" {
+		w.T.Fatalf("relayd account add: %v, %q", err, out)
+	}
+	w.Password = account.Password
+	w.Write("password", account.Password)
+}
+
+// StartRelay starts the relay, again too.
+func (w *World) StartRelay() {
+	w.T.Helper()
+	w.Relay = w.Start("relayd", nil, "--data", w.Path("relay"), "--config", w.Path("relay.toml"), "serve")
+}
+
+// DataDir is the companion's folder.
+func (w *World) DataDir() string {
+	if w.Opts.Data != "" {
+		return w.Opts.Data
+	}
+	return w.Path("companion")
+}
+
+// StartCompanion starts the companion, again too, and waits until it takes mail.
+func (w *World) StartCompanion() {
+	w.T.Helper()
+	program, args := "companionctl", []string{"run"}
+	if w.Opts.Window != nil {
+		program, args = "companion", w.Opts.Window
+	}
+	w.Companion = w.Start(program, w.Opts.Env, append(w.folders(), args...)...)
+	if len(w.Companion.Ready.SMTP) > 0 {
+		w.SMTP = w.Companion.Ready.SMTP[0]
+	}
+	if w.Opts.Listen == "" && w.Opts.Window == nil {
+		w.WriteCompanionConfig() // keeps the port over restarts
+	}
+}
+
+func (w *World) folders() []string {
+	return []string{"--data", w.DataDir(), "--config", w.Path("companion.toml")}
+}
+
+// Relayd runs a command of the relay that has to succeed.
+func (w *World) Relayd(args ...string) string {
+	w.T.Helper()
+	out, errs, code := Command(w.T.Context(), "relayd", append([]string{"--data", w.Path("relay"), "--config", w.Path("relay.toml")}, args...)...)
+	if code != 0 {
+		w.T.Fatalf("relayd %s: exit code %d: %s", strings.Join(args, " "), code, errs)
+	}
+	return out
+}
+
+// Ctl runs companionctl and gives its exit code too.
+func (w *World) Ctl(args ...string) (stdout, stderr string, code int) {
+	return Command(w.T.Context(), "companionctl", append(w.folders(), args...)...)
+}
+
+// Must is Ctl that has to succeed.
+func (w *World) Must(args ...string) string {
+	w.T.Helper()
+	out, errs, code := w.Ctl(args...)
+	if code != 0 {
+		w.T.Fatalf("companionctl %s: exit code %d: %s%s", strings.Join(args, " "), code, out, errs)
+	}
+	return out
+}
