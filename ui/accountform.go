@@ -28,7 +28,7 @@ type accountForm struct {
 	ofRelay      int               // where those of the relay begin
 	other        *widget.Check
 	relay        *fyne.Container // what belongs to another relay
-	security     *widget.Select
+	security     *look.Select
 	passwordOnly bool // everything else of the account stays
 
 	progress     *fyne.Container
@@ -121,7 +121,7 @@ func (f *accountForm) makeRelay() {
 	if port.Text == "" {
 		port.Text = portStartTLS
 	}
-	f.security = widget.NewSelect([]string{viewmodel.SecurityWord(viewmodel.SecurityStartTLS), viewmodel.SecurityWord(viewmodel.SecurityTLS)}, nil)
+	f.security = look.NewSelect([]string{viewmodel.SecurityWord(viewmodel.SecurityStartTLS), viewmodel.SecurityWord(viewmodel.SecurityTLS)}, nil)
 	f.security.SetSelected(viewmodel.SecurityWord(f.initial.Security))
 	f.security.OnChanged = func(string) {
 		switch { // the port that goes with it, unless another was typed
@@ -232,12 +232,21 @@ func (f *accountForm) answered(name string, err error) {
 	if err != nil {
 		f.verdict.Set(f.ui.wrongNotice(err))
 		f.changed()
+		f.again()
 		return
 	}
 	f.fields[viewmodel.FieldPassword].entry.SetText("") // nobody needs it here any more
 	f.verdict.Set(look.Notice{Tone: look.Success, Title: f.ui.say.Say("The relay accepts the account.")})
 	f.changed()
 	f.saved(name)
+}
+
+// again lets a person type the password anew at once: it is what most often
+// was wrong.
+func (f *accountForm) again() {
+	password := f.fields[viewmodel.FieldPassword].entry
+	f.ui.win.Canvas().Focus(password)
+	password.TypedShortcut(&fyne.ShortcutSelectAll{})
 }
 
 // setBusy holds the form still while the relay is asked. It cannot be called

@@ -62,7 +62,9 @@ func (e *pasteEntry) TypedShortcut(s fyne.Shortcut) {
 		e.refused()
 		return
 	}
-	e.Entry.TypedShortcut(s)
+	if !windowShortcut(e, s) {
+		e.Entry.TypedShortcut(s)
+	}
 }
 
 // feedback says how a change went that was made at once.

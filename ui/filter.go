@@ -27,7 +27,6 @@ type filterSpec struct {
 	accounts []viewmodel.FilterOption
 	changed  func(filterChoice)
 	leave    func() // the keyboard goes down to the list
-	escape   func() // Esc in an empty search; may be nil
 }
 
 // filterBar narrows a list by a search and up to two choices.
@@ -37,9 +36,9 @@ type filterBar struct {
 	choice filterChoice
 	box    *fyne.Container
 	search *searchEntry
-	option *widget.Select
+	option *look.Select
 	// account stays away while there is only one.
-	account *widget.Select
+	account *look.Select
 	wait    asker[struct{}] // for the next letter
 }
 
@@ -56,7 +55,7 @@ func newFilterBar(u *UI, spec filterSpec) *filterBar {
 		b.apply()
 		spec.leave()
 	}
-	b.option, b.account = widget.NewSelect(nil, nil), widget.NewSelect(nil, nil)
+	b.option, b.account = look.NewSelect(nil, nil), look.NewSelect(nil, nil)
 	b.fill(b.option, spec.options)
 	b.fill(b.account, spec.accounts)
 	b.option.OnChanged = func(string) { b.apply() }
@@ -66,7 +65,7 @@ func newFilterBar(u *UI, spec filterSpec) *filterBar {
 }
 
 // fill gives a choice its options, the first of which is chosen.
-func (b *filterBar) fill(s *widget.Select, options []viewmodel.FilterOption) {
+func (b *filterBar) fill(s *look.Select, options []viewmodel.FilterOption) {
 	labels := make([]string, 0, len(options))
 	for _, o := range options {
 		labels = append(labels, o.Label)
@@ -102,7 +101,7 @@ func (b *filterBar) apply() {
 	}
 }
 
-func chosen(s *widget.Select, options []viewmodel.FilterOption) string {
+func chosen(s *look.Select, options []viewmodel.FilterOption) string {
 	if i := s.SelectedIndex(); i >= 0 && i < len(options) {
 		return options[i].Value
 	}
@@ -126,8 +125,16 @@ func (b *filterBar) focus() { b.ui.win.Canvas().Focus(b.search) }
 // end gives up what was typed last.
 func (b *filterBar) end() { b.wait.end() }
 
-// searchEntry is an entry that Esc empties, and that the down key leaves for
-// the list.
+// leave takes the keyboard to the list, or away where that has no rows.
+func (b *filterBar) leave() {
+	b.spec.leave()
+	if c := b.ui.win.Canvas(); c.Focused() == b.search {
+		c.Unfocus()
+	}
+}
+
+// searchEntry is an entry that Esc empties, and then leaves for the list, as
+// the down key does.
 type searchEntry struct {
 	widget.Entry
 	bar *filterBar
@@ -139,6 +146,13 @@ func newSearchEntry(b *filterBar) *searchEntry {
 	return s
 }
 
+// TypedShortcut is called by Fyne.
+func (s *searchEntry) TypedShortcut(short fyne.Shortcut) {
+	if !windowShortcut(s, short) {
+		s.Entry.TypedShortcut(short)
+	}
+}
+
 // TypedKey is called by Fyne.
 func (s *searchEntry) TypedKey(e *fyne.KeyEvent) {
 	switch {
@@ -146,8 +160,8 @@ func (s *searchEntry) TypedKey(e *fyne.KeyEvent) {
 		s.bar.spec.leave()
 	case e.Name == fyne.KeyEscape && s.Text != "":
 		s.SetText("")
-	case e.Name == fyne.KeyEscape && s.bar.spec.escape != nil:
-		s.bar.spec.escape()
+	case e.Name == fyne.KeyEscape:
+		s.bar.leave()
 	default:
 		s.Entry.TypedKey(e)
 	}

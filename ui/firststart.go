@@ -75,6 +75,7 @@ func (f *firstStart) show(s app.State) {
 // saved goes on to the mail program.
 func (f *firstStart) saved(name string) {
 	u := f.ui
+	u.win.Canvas().Unfocus() // the form goes
 	f.connect = newConnectView(u, time.Now())
 	f.verdict = look.NewBanner(look.Notice{Tone: look.Success, Title: u.say.Say("The account works.")})
 	f.done = widget.NewButton(u.say.Say("Do this later"), func() {

@@ -78,6 +78,7 @@ func (u *UI) ofAll(call func(Engine, context.Context, string) error) func() {
 // that was hidden in a tray that is gone comes back, otherwise nobody could
 // reach it.
 func (u *UI) trayChanged(there bool) {
+	u.cfg.Log.Debug("the desktop's tray", "there", there)
 	u.trayThere = there
 	if !there && !u.wanted {
 		u.Raise()

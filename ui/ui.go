@@ -164,6 +164,7 @@ func (u *UI) show(s app.State) {
 // closeAsked is the window's close button: the companion goes on in the tray,
 // or, where there is none, in the task bar.
 func (u *UI) closeAsked() {
+	u.cfg.Log.Debug("the window is closed", "tray", u.trayThere)
 	if u.failure != nil {
 		u.cfg.Quit()
 		return

@@ -12,6 +12,9 @@ import (
 // tray is Fyne's. Where there is no session bus it logs a line and does nothing.
 type tray struct {
 	app fynedesktop.App
+	// menu is always the same one: when the panel takes it at last, Fyne shows
+	// the menu that it was given first, whatever came since.
+	menu *fyne.Menu
 }
 
 // newTray is nil where Fyne has no tray.
@@ -21,7 +24,7 @@ func newTray(_ ui.Dispatcher, log *slog.Logger) ui.Tray {
 		log.Info("this system has no tray")
 		return nil
 	}
-	return &tray{app: a}
+	return &tray{app: a, menu: fyne.NewMenu("")}
 }
 
 // Show implements ui.Tray.
@@ -36,5 +39,6 @@ func (t *tray) Show(icon fyne.Resource, _ string, lines []ui.TrayLine) {
 		items[i].Disabled, items[i].IsQuit = !l.Enabled, l.Quit
 	}
 	t.app.SetSystemTrayIcon(icon)
-	t.app.SetSystemTrayMenu(fyne.NewMenu("", items...))
+	t.menu.Items = items
+	t.app.SetSystemTrayMenu(t.menu)
 }

@@ -16,12 +16,18 @@ import (
 	"time"
 )
 
+// The builds of the desktop app.
+const (
+	Release = "companion"
+	Debug   = "companion-debug" // Fyne says when a widget is touched on a wrong goroutine
+)
+
 // bin is the folder of the built programs.
 var bin string
 
 // Main is for a package's TestMain: it runs the tests, and before them builds
 // the programs unless COMPANION_BIN names a folder with them. window says that
-// the desktop app is one of them.
+// the desktop app is one of them, as it is released and as [Debug].
 func Main(m *testing.M, window bool) (code int) {
 	if bin = os.Getenv("COMPANION_BIN"); bin != "" {
 		return m.Run()
@@ -37,6 +43,9 @@ func Main(m *testing.M, window bool) (code int) {
 	err = build("0", module+"companionctl", module+"relayd")
 	if err == nil && window {
 		err = build("1", "-tags=migrated_fynedo", module+"companion")
+	}
+	if err == nil && window {
+		err = build("1", "-o", filepath.Join(bin, Debug), module+"companion")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -160,8 +169,13 @@ func (p *Process) Ended(t testing.TB) int {
 
 // Command runs a program to its end.
 func Command(ctx context.Context, program string, args ...string) (stdout, stderr string, code int) {
+	return command(ctx, nil, program, args...)
+}
+
+func command(ctx context.Context, env []string, program string, args ...string) (stdout, stderr string, code int) {
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, program), args...)
 	var out, errs bytes.Buffer
+	cmd.Env = env
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	var exit *exec.ExitError

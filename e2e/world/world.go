@@ -42,8 +42,9 @@ type Options struct {
 	Settings string // more lines for companion.toml
 	Data     string // "": a folder of the test's
 
-	Window []string // start the desktop app with these arguments, not companionctl
-	Env    []string // and with these variables instead of the test's
+	Window string   // start this build of the desktop app, not companionctl
+	Args   []string // more arguments for it
+	Env    []string // its environment instead of the test's
 	Fresh  bool     // the companion has no account yet
 }
 
@@ -178,16 +179,21 @@ func (w *World) DataDir() string {
 func (w *World) StartCompanion() {
 	w.T.Helper()
 	program, args := "companionctl", []string{"run"}
-	if w.Opts.Window != nil {
-		program, args = "companion", w.Opts.Window
+	if w.Opts.Window != "" {
+		program, args = w.Opts.Window, w.Opts.Args
 	}
 	w.Companion = w.Start(program, w.Opts.Env, append(w.folders(), args...)...)
 	if len(w.Companion.Ready.SMTP) > 0 {
 		w.SMTP = w.Companion.Ready.SMTP[0]
 	}
-	if w.Opts.Listen == "" && w.Opts.Window == nil {
+	if w.Opts.Listen == "" && w.Opts.Window == "" {
 		w.WriteCompanionConfig() // keeps the port over restarts
 	}
+}
+
+// Again starts the desktop app once more beside the one that runs.
+func (w *World) Again() (stdout, stderr string, code int) {
+	return command(w.T.Context(), w.Opts.Env, w.Opts.Window, w.folders()...)
 }
 
 func (w *World) folders() []string {

@@ -21,6 +21,7 @@ type Display struct {
 	number string
 	server *process
 	tool   string
+	reads  int // how often a window was read
 }
 
 // Window is the number of a window.
@@ -121,14 +122,30 @@ func (d *Display) NoWindow(title string) {
 // HasWindow says whether such a window is visible now.
 func (d *Display) HasWindow(title string) bool { return len(d.Windows(title)) > 0 }
 
-// Geometry is where a window lies, without its frame.
+// Minimised says whether a window is in the task bar only. It needs a window
+// manager.
+func (d *Display) Minimised(w Window) bool {
+	d.t.Helper()
+	out, err := run(d.Env(), program(d.t, "xprop", "x11-utils"), "-id", string(w), "WM_STATE")
+	if err != nil {
+		d.t.Fatalf("state of a window: %v", err)
+	}
+	return strings.Contains(out, "window state: Iconic")
+}
+
+// Geometry is where a window lies, without its frame. (xdotool counts a frame
+// twice, so it is not asked.)
 func (d *Display) Geometry(w Window) (x, y, width, height int) {
 	d.t.Helper()
-	into := map[string]*int{"X": &x, "Y": &y, "WIDTH": &width, "HEIGHT": &height}
-	for line := range strings.Lines(d.do("getwindowgeometry", "--shell", string(w))) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+	out, err := run(d.Env(), program(d.t, "xwininfo", "x11-utils"), "-id", string(w))
+	if err != nil {
+		d.t.Fatalf("geometry of a window: %v", err)
+	}
+	into := map[string]*int{"Absolute upper-left X": &x, "Absolute upper-left Y": &y, "Width": &width, "Height": &height}
+	for line := range strings.Lines(out) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		if p := into[name]; p != nil {
-			n, err := strconv.Atoi(value)
+			n, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil {
 				d.t.Fatalf("window %s: %s=%q", w, name, value)
 			}

@@ -68,9 +68,14 @@ func TestWindowManager(t *testing.T) {
 	d.StartWindowManager()
 	show(t, d, "framed", "200x100")
 	w := d.Window("framed")
-	if _, y, _, _ := d.Geometry(w); y == 0 {
+	x, y, _, _ := d.Geometry(w)
+	if y == 0 {
 		t.Error("no frame")
 	}
+	Eventually(t, "the window where its geometry says", func() bool {
+		r, g, b := pixel(t, d, x, y)
+		return r == 255 && g == 0 && b == 0
+	})
 	d.CloseWindow(w)
 	d.NoWindow("framed")
 }

@@ -151,11 +151,13 @@ func (i *Item) Click(id int32) error {
 func (i *Item) WaitMenu(what string, ok func(*MenuItem) bool) *MenuItem {
 	i.session.t.Helper()
 	var m *MenuItem
-	Eventually(i.session.t, what, func() bool {
-		var err error
-		m, err = i.Menu()
-		return err == nil && ok(m)
-	})
+	var err error
+	if !eventually(func() bool { m, err = i.Menu(); return err == nil && ok(m) }) {
+		if err != nil {
+			i.session.t.Fatalf("no menu: %v", err)
+		}
+		i.session.t.Fatalf("waited %v in vain: %s; the menu is %q", Patience, what, m.Labels())
+	}
 	return m
 }
 

@@ -25,11 +25,18 @@ const moment = 20 * time.Millisecond
 // Eventually waits until ok holds, or fails the test.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
+	if !eventually(ok) {
+		t.Fatalf("waited %v in vain: %s", Patience, what)
+	}
+}
+
+func eventually(ok func() bool) bool {
 	for end := time.Now().Add(Patience); !ok(); time.Sleep(moment) {
 		if time.Now().After(end) {
-			t.Fatalf("waited %v in vain: %s", Patience, what)
+			return false
 		}
 	}
+	return true
 }
 
 // program finds a program of a Debian package.
