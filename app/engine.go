@@ -41,16 +41,17 @@ type Config struct {
 // Engine is the companion. Make it with New, then call Run once; Close it when
 // Run was never called.
 type Engine struct {
-	cfg     Config
-	log     *slog.Logger
-	spool   *spool.Spool
-	reports *reports.Cache
-	proxy   *proxy.Server
-	pub     *publisher
-	ready   chan struct{}
-	starts  chan *account // accounts whose sender Run must start
-	stop    context.CancelFunc
-	stopped context.Context // ends with Stop; held here because Stop comes from outside of Run
+	cfg      Config
+	log      *slog.Logger
+	spool    *spool.Spool
+	reports  *reports.Cache
+	proxy    *proxy.Server
+	pub      *publisher
+	ready    chan struct{}
+	starts   chan *account // accounts whose sender Run must start
+	troubled chan struct{} // see problem
+	stop     context.CancelFunc
+	stopped  context.Context // ends with Stop; held here because Stop comes from outside of Run
 
 	change sync.Mutex // held while the settings are changed, in the file and here; taken before mu
 
@@ -59,7 +60,7 @@ type Engine struct {
 	local    *secret.LocalLogin // nil while no password was ever asked for
 	accounts map[string]*account
 	paused   map[string]bool
-	problem  error // of the spool, as met last
+	problem  error // of the spool, as met last; troubled holds a token when it has come
 	lastMail *LastMail
 }
 
@@ -84,7 +85,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, folderWords.problem(err)
 	}
 	e := &Engine{
-		cfg: cfg, log: cfg.Log, settings: cfg.Settings, ready: make(chan struct{}), starts: make(chan *account),
+		cfg: cfg, log: cfg.Log, settings: cfg.Settings, ready: make(chan struct{}), starts: make(chan *account), troubled: make(chan struct{}, 1),
 		accounts: make(map[string]*account), paused: make(map[string]bool),
 	}
 	e.stopped, e.stop = context.WithCancel(context.WithoutCancel(ctx))

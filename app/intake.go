@@ -117,6 +117,10 @@ func (e *Engine) spoolProblem(err error) {
 	}
 	if err != nil {
 		e.log.Error("spool: "+spoolWords(err).sentence.String(), "err", err)
+		select {
+		case e.troubled <- struct{}{}:
+		default:
+		}
 	} else {
 		e.log.Info("spool works again")
 	}

@@ -29,6 +29,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { e.pub.run(senders); return nil })
 	g.Go(func() error { e.runAccounts(senders); return nil })
+	g.Go(func() error { e.watchDisk(senders); return nil })
 	g.Go(func() error {
 		defer stopSenders()
 		return e.proxy.Run(ctx)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -78,22 +77,11 @@ func TestUnreachableRelay(t *testing.T) {
 func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
-	good, err := os.ReadFile(w.Path("relay/ca.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	w.Companion.Stop(t)
-	stranger := world.Relay(t, world.Options{}) // another authority
-	other, err := os.ReadFile(stranger.Path("relay/ca.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Write("ca.pem", string(other))
-	text, _ := os.ReadFile(w.Path("companion.toml"))
-	w.Write("companion.toml", strings.Replace(string(text), w.Path("relay/ca.pem"), w.Path("ca.pem"), 1))
-	w.Opts.Listen = w.SMTP // startCompanion must not write the file again
+	trust := w.Distrust()
+	w.Opts.Listen = w.SMTP // StartCompanion must not write the file again
 	w.StartCompanion()
-	trouble(w, "certificate", "certificate is not trusted", func() { w.Write("ca.pem", string(good)) })
+	trouble(w, "certificate", "certificate is not trusted", trust)
 	if relayUsage(w) != 1 {
 		t.Errorf("usage %d", relayUsage(w))
 	}
@@ -159,17 +147,11 @@ func TestBusyPort(t *testing.T) {
 	w.Far.WaitRecipients(t, 1, 20*time.Second)
 }
 
-// TestFullDisk: the spool lies on a file system of 5 MB. Mounting needs root,
-// as in CI; elsewhere a limit of the spool's size gives the same answers.
+// TestFullDisk: the spool lies on a disk of 5 MB.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	o := world.Options{Data: t.TempDir()}
-	mounted := os.Geteuid() == 0 && exec.Command("mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", o.Data).Run() == nil
-	if mounted {
-		t.Cleanup(func() { exec.Command("umount", "-l", o.Data).Run() })
-	} else {
-		o.Settings = "[spool]\nmax_size = \"5MB\"\n"
-	}
+	var o world.Options
+	mounted := o.SmallDisk(t)
 	w := world.New(t, o)
 	w.Must("queue", "pause")
 	var kept []string
@@ -200,9 +182,9 @@ func TestFullDisk(t *testing.T) {
 	w.Must("queue", "resume")
 	w.Far.WaitRecipients(t, len(kept), time.Minute)
 	w.Once(kept)
+	w.Until(20*time.Second, "fine again by itself", func(s world.Status) bool { return s.Spool.OK && s.State == "idle" })
 	if err := w.Send("me@example.com", []string{"after@dst.invalid"}, world.Message("there is room again", 100_000)); err != nil {
 		t.Errorf("after the queue has left: %v", err)
 	}
 	w.Far.WaitRecipients(t, len(kept)+1, 20*time.Second)
-	w.Until(20*time.Second, "fine again", func(s world.Status) bool { return s.Spool.OK && s.State == "idle" })
 }
