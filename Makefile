@@ -19,7 +19,7 @@ RELEASE_TAGS = migrated_fynedo
 # Packages with goroutines are tested with the race detector; that needs cgo.
 RACE_PKGS = $(shell $(GO) list ./app/... ./server/... ./internal/... ./relayclient/... ./assets/... ./ui/... ./cmd/...)
 
-.PHONY: help run build window test unit vet e2e lint bench fuzz generate clean setup-run setup-test
+.PHONY: help run build window package windows test unit vet e2e lint bench fuzz generate clean setup-run setup-package setup-windows setup-test
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -34,7 +34,17 @@ build: ## bin/companionctl and bin/relayd, without cgo
 window: ## bin/companion, the desktop app, with cgo
 	CGO_ENABLED=1 $(GO) build -trimpath -tags $(RELEASE_TAGS) -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/companion
 
-test: setup-test vet unit window e2e ## all tests
+package: setup-package build window ## dist/: the desktop app and companionctl, to install on this system
+	@scripts/package $(VERSION)
+
+windows: setup-windows ## bin/windows/: the three programs for Windows, cross-built (the first time takes minutes)
+	@scripts/windows $(VERSION) $(RELEASE_TAGS)
+
+# The same with Fyne's checks that widgets are touched on one goroutine only.
+debug:
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/companion-debug ./cmd/companion
+
+test: setup-test vet unit e2e ## all tests
 
 unit: ## tests of the packages, with the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 15m $(RACE_PKGS)
@@ -44,9 +54,17 @@ vet: ## go vet for the three systems
 	@for os in linux windows; do echo "vet $$os"; CGO_ENABLED=0 GOOS=$$os $(GO) vet $(NO_CGO) || exit 1; done
 	@echo "vet darwin"; CGO_ENABLED=0 GOOS=darwin $(GO) vet $(NO_WINDOW)
 	$(GO) vet ./cmd/companion
+	$(GO) vet -tags screenshots,figures ./e2e/ui
 
-e2e: build ## the built programs with real mail programs
+e2e: build window debug ## the built programs with real mail programs, and the window with mouse and keyboard
 	COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -shuffle=on -count=1 -timeout 15m ./e2e/...
+
+PICTURES ?= $(CURDIR)/docs/pictures
+screenshots: setup-test build window debug ## pictures of every view, light and dark, English and Italian, 100 % and 200 % (PICTURES)
+	SCREENSHOTS=$(PICTURES) COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -tags screenshots -run Screenshots -count=1 -timeout 30m ./e2e/ui
+
+bench-window: setup-test build window debug ## what the window costs: start, idle, a list of 100,000 messages
+	COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -tags figures -run Figures -count=1 -timeout 30m -v ./e2e/ui | grep -v '^[=-]'
 
 lint: ## the pinned golangci-lint
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
@@ -64,7 +82,9 @@ generate: ## openapi.yaml and the client
 	$(GO) generate ./...
 
 setup-run: ; @scripts/setup run
+setup-package: ; @[ "$$(uname)" != Linux ] || scripts/setup package
+setup-windows: ; @scripts/setup windows
 setup-test: ; @scripts/setup test
 
 clean: ## remove what was built and the sandbox's folder
-	rm -rf $(BIN) .sandbox
+	rm -rf $(BIN) dist .sandbox

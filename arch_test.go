@@ -88,6 +88,7 @@ var rules = map[string]rule{
 // guarded libraries may be imported by the named packages only.
 var guarded = map[string]rule{
 	"fyne.io/fyne/v2/app":             {[]string{"cmd/companion"}, "everything else then builds without cgo"},
+	"fyne.io/systray":                 {[]string{"cmd/companion"}, "Fyne starts it; one place reaches past Fyne"},
 	"github.com/mjl-/mox":             {[]string{"server/delivery"}, "its API is at version 0"},
 	"github.com/riverqueue":           {[]string{"server/queue", "server/store"}, "jobs can be rebuilt from the table; nobody else may rely on them"},
 	"github.com/zalando/go-keyring":   {[]string{"app/secret"}, "one worker, one deadline"},

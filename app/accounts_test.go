@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net"
 	"path/filepath"
 	"strings"
@@ -51,9 +52,13 @@ func TestSetAccountSaysWhatIsWrong(t *testing.T) {
 			before := e.file()
 			in := AccountInput{Name: "office", User: "alice", Endpoints: []string{e.relay.TLS()}, CAFile: filepath.Join(e.dir, "ca.pem")}
 			c.change(e, &in)
-			said, ok := Words(e.SetAccount(t.Context(), in))
+			err := e.SetAccount(t.Context(), in)
+			said, ok := Words(err)
 			if !ok || !strings.Contains(said.Sentence.String(), c.sentence) || !strings.Contains(said.Action.String(), c.action) {
 				t.Errorf("%q / %q, want %q / %q in them", said.Sentence, said.Action, c.sentence, c.action)
+			}
+			if got, want := errors.Is(err, ErrUnreachable), strings.Contains(c.sentence, "cannot be reached"); got != want {
+				t.Errorf("the relay could not be asked: got %v, want %v", got, want)
 			}
 			if e.file() != before {
 				t.Error("the settings were changed")

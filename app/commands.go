@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -228,8 +229,10 @@ func (e *Engine) testAccount(ctx context.Context, s settings.Account, password s
 	if !errors.As(err, &failed) {
 		return err
 	}
-	w, ok := testWords[failed.Hold.Reason]
-	if !ok {
+	w, away := testWords[failed.Hold.Reason]
+	if away {
+		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+	} else {
 		w = holdWords[failed.Hold.Reason]
 	}
 	u := w.problem(err)

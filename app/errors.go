@@ -10,6 +10,10 @@ import (
 var (
 	ErrNotFound = errors.New("not found")
 	ErrStopped  = errors.New("the engine has stopped")
+	// ErrUnreachable is SetAccount's where the relay could not be asked, which
+	// tells nothing about name and password: a person who is offline may want
+	// the account stored all the same.
+	ErrUnreachable = errors.New("the relay could not be asked")
 )
 
 // UserError is a failure with words for a person: one sentence that says what

@@ -2,9 +2,11 @@ package ui
 
 import (
 	"context"
+	"errors"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -20,7 +22,7 @@ type accountForm struct {
 	ui      *UI
 	engine  Engine // that of the page, also when another has come since
 	initial viewmodel.AccountForm
-	saved   func(name string)
+	saved   func(name string, checked bool)
 	resized func() // its height has changed; may be nil
 
 	fields       map[string]*field // by the names of viewmodel.AccountForm.Check
@@ -32,38 +34,42 @@ type accountForm struct {
 	passwordOnly bool // everything else of the account stays
 
 	progress     *fyne.Container
+	doing        *look.Text // what is under way
 	bar          *widget.ProgressBarInfinite
 	verdict      *look.Banner
 	save, cancel *widget.Button
-	root         *fyne.Container
+	body, bottom *fyne.Container // fields and answers; the buttons
+	root         *fyne.Container // both below each other; nil where a dialog holds them
 	busy         bool
 }
 
 // newAccountForm shows a form filled with initial. saved is called when the
-// relay has accepted the account and it is stored.
-func newAccountForm(u *UI, initial viewmodel.AccountForm, saved func(name string)) *accountForm {
+// account is stored; checked says that the relay has accepted it, and not only
+// that a person who is offline wanted it stored.
+func newAccountForm(u *UI, initial viewmodel.AccountForm, saved func(name string, checked bool)) *accountForm {
 	f := &accountForm{ui: u, engine: u.engine, initial: initial, saved: saved, fields: map[string]*field{}}
 	f.makeFields()
 	f.makeRelay()
 	f.bar = widget.NewProgressBarInfinite()
 	f.bar.Stop()
-	f.progress = look.Vertical(gap(), look.NewText(look.Soft, u.say.Say("Asking the relay whether it accepts the account. This may take a minute.")), f.bar)
+	f.doing = look.NewText(look.Soft, "")
+	f.progress = look.Vertical(gap(), f.doing, f.bar)
 	f.progress.Hidden = true
 	f.verdict = look.NewBanner(look.Notice{Tone: look.Muted})
 	f.verdict.Hidden = true
-	f.save = widget.NewButton(u.say.Say("Save"), f.submit)
+	f.save = widget.NewButton(u.say.Say("Save"), func() { f.submit() })
 	f.save.Importance = widget.HighImportance
 	f.cancel = widget.NewButton(u.say.Say("Cancel"), nil)
 	f.cancel.Hidden = true
-	f.root = look.Vertical(gap()*3/2,
+	f.body = look.Vertical(gap()*3/2,
 		f.fields[viewmodel.FieldUser].box, f.fields[viewmodel.FieldPassword].box, f.fields[viewmodel.FieldSenders].box,
-		f.other, f.relay, f.progress, f.verdict,
-		container.NewHBox(layout.NewSpacer(), f.cancel, f.save))
+		f.other, f.relay, f.progress, f.verdict)
+	f.bottom = container.NewHBox(layout.NewSpacer(), f.cancel, f.save)
 	return f
 }
 
 // newPasswordForm asks only for a new password of an existing account.
-func newPasswordForm(u *UI, a app.AccountInfo, saved func(name string)) *accountForm {
+func newPasswordForm(u *UI, a app.AccountInfo, saved func(name string, checked bool)) *accountForm {
 	initial := viewmodel.EditAccount(a)
 	initial.Other = false // the relay stays
 	f := newAccountForm(u, initial, saved)
@@ -115,6 +121,7 @@ func (f *accountForm) makeRelay() {
 	f.add(viewmodel.FieldPort, newField(p.Say("Port")), f.initial.Port)
 	f.add(viewmodel.FieldAPI, newField(p.Say("Address of the service, for usage and reports (may be empty)")), f.initial.API)
 	f.add(viewmodel.FieldCAFile, newField(p.Say("Certificate file of a private authority (may be empty)")), f.initial.CAFile)
+	f.fields[viewmodel.FieldCAFile].addButton(p.Say("Choose"), f.chooseCAFile)
 	f.fields[viewmodel.FieldAPI].entry.SetPlaceHolder("https://api.example.com")
 	f.fields[viewmodel.FieldHost].entry.SetPlaceHolder("smtp.example.com")
 	port := f.fields[viewmodel.FieldPort].entry
@@ -153,7 +160,11 @@ func (f *accountForm) securityValue() string {
 	return viewmodel.SecurityStartTLS
 }
 
-func (f *accountForm) object() fyne.CanvasObject { return f.root }
+// object is the form as a part of a page.
+func (f *accountForm) object() fyne.CanvasObject {
+	f.root = look.Vertical(gap()*3/2, f.body, f.bottom)
+	return f.root
+}
 
 // focus gives the keyboard to the first field that is empty.
 func (f *accountForm) focus() {
@@ -184,8 +195,19 @@ func (f *accountForm) read() viewmodel.AccountForm {
 	return form
 }
 
-// submit checks the form and has the engine ask the relay.
+// submit checks the form, has the engine ask the relay, and stores the account.
 func (f *accountForm) submit() {
+	f.doing.SetText(f.ui.say.Say("Asking the relay whether it accepts the account. This may take a minute."))
+	f.store(true)
+}
+
+// submitUnchecked stores the account as it is: the relay could not be asked.
+func (f *accountForm) submitUnchecked() {
+	f.doing.SetText(f.ui.say.Say("Saving."))
+	f.store(false)
+}
+
+func (f *accountForm) store(checked bool) {
 	if f.busy {
 		return
 	}
@@ -202,8 +224,26 @@ func (f *accountForm) submit() {
 			return "", err
 		}
 		in := form.Input(existing)
+		in.Skip = !checked
 		return in.Name, engine.SetAccount(ctx, in)
-	}, f.answered)
+	}, func(name string, err error) { f.answered(name, checked, err) })
+}
+
+// chooseCAFile lets a person look for the certificate file.
+func (f *accountForm) chooseCAFile() {
+	entry := f.fields[viewmodel.FieldCAFile].entry
+	d := dialog.NewFileOpen(func(file fyne.URIReadCloser, err error) {
+		switch {
+		case err != nil:
+			f.ui.wrong(err)
+		case file != nil:
+			entry.SetText(file.URI().Path())
+			if err := file.Close(); err != nil { // only its name was wanted
+				f.ui.cfg.Log.Info("the chosen certificate file cannot be closed", "err", err)
+			}
+		}
+	}, f.ui.win)
+	f.ui.choose(d, f.ui.say.Say("Choose the certificate file"))
 }
 
 // check says under each field what is wrong with it, and goes to the first.
@@ -226,19 +266,37 @@ func (f *accountForm) check(form viewmodel.AccountForm) bool {
 	return len(wrong) == 0
 }
 
-func (f *accountForm) answered(name string, err error) {
+func (f *accountForm) answered(name string, checked bool, err error) {
 	f.setBusy(false)
 	f.verdict.Hidden = false
 	if err != nil {
-		f.verdict.Set(f.ui.wrongNotice(err))
-		f.changed()
-		f.again()
+		f.failed(err)
 		return
 	}
 	f.fields[viewmodel.FieldPassword].entry.SetText("") // nobody needs it here any more
-	f.verdict.Set(look.Notice{Tone: look.Success, Title: f.ui.say.Say("The relay accepts the account.")})
+	f.save.SetText(f.ui.say.Say("Save"))
+	if f.verdict.Hidden = !checked; checked {
+		f.verdict.Set(look.Notice{Tone: look.Success, Title: f.ui.say.Say("The relay accepts the account.")})
+	}
 	f.changed()
-	f.saved(name)
+	f.saved(name, checked)
+}
+
+// failed says why the account is not stored. Somebody who is offline can try
+// again or store it unchecked; everybody else has something to put right.
+func (f *accountForm) failed(err error) {
+	n := f.ui.wrongNotice(err)
+	if errors.Is(err, app.ErrUnreachable) {
+		n.Button, n.OnButton = f.ui.say.Say("Save without checking"), f.submitUnchecked
+		f.save.SetText(f.ui.say.Say("Try again"))
+		f.verdict.Set(n)
+		f.changed()
+		return
+	}
+	f.save.SetText(f.ui.say.Say("Save"))
+	f.verdict.Set(n)
+	f.changed()
+	f.again()
 }
 
 // again lets a person type the password anew at once: it is what most often
@@ -258,6 +316,9 @@ func (f *accountForm) setBusy(busy bool) {
 	}
 	for _, field := range f.fields {
 		enable(field.entry, !busy)
+		if field.button != nil {
+			enable(field.button, !busy)
+		}
 	}
 	f.progress.Hidden, f.verdict.Hidden = !busy, true
 	if busy {
@@ -269,7 +330,10 @@ func (f *accountForm) setBusy(busy bool) {
 }
 
 func (f *accountForm) changed() {
-	f.root.Refresh()
+	f.body.Refresh()
+	if f.root != nil {
+		f.root.Refresh()
+	}
 	if f.resized != nil {
 		f.resized()
 	}

@@ -6,7 +6,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/ui/look"
@@ -46,7 +45,6 @@ type connectView struct {
 	mail    *look.Banner
 	seen    []viewmodel.Field
 	listen  []string // the addresses for which login was asked
-	waits   *widget.Activity
 }
 
 func newConnectView(u *UI, since time.Time) *connectView {

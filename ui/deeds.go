@@ -49,7 +49,7 @@ func (u *UI) askPassword(account string) {
 		case i < 0:
 			u.openPage(pageSettings)
 		default:
-			u.passwordDialog(all[i], func(string) {})
+			u.passwordDialog(all[i], func(string, bool) {})
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/widget"
 
@@ -71,3 +72,30 @@ func cause(err error) string {
 
 // dialogSize is what a question or an answer takes; longer texts wrap.
 var dialogSize = fyne.NewSize(460, 0)
+
+// formDialog is a form above the window. What it asks scrolls where the window
+// is low; its buttons stay in sight.
+type formDialog struct {
+	*dialog.CustomDialog
+	win           fyne.Window
+	body, buttons fyne.CanvasObject
+}
+
+func (u *UI) showForm(title string, body, buttons fyne.CanvasObject) *formDialog {
+	// A field's edge needs the bit of room that a scroll would cut off.
+	content := container.NewBorder(nil, container.NewPadded(buttons), nil, nil, container.NewVScroll(container.NewPadded(body)))
+	d := &formDialog{CustomDialog: dialog.NewCustomWithoutButtons(title, content, u.win), win: u.win, body: body, buttons: buttons}
+	d.fit()
+	d.Show()
+	return d
+}
+
+// fit lets the form have its height as far as the window has room.
+func (d *formDialog) fit() {
+	const width, frame = 520, 120 // frame: title and margins of the dialog
+	height := d.body.MinSize().Height + d.buttons.MinSize().Height + frame
+	d.Resize(fyne.NewSize(width, min(height, d.win.Canvas().Size().Height-40)))
+	if top := d.win.Canvas().Overlays().Top(); top != nil {
+		top.Refresh() // into the middle again
+	}
+}

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/widget"
 
 	"servicesmtp.net/companion/app"
@@ -52,7 +50,7 @@ func newErrorsPage(u *UI) *errorsPage {
 	p := u.say
 	e := &errorsPage{ui: u, asks: asker[errorList]{work: u.work}, pages: pager{work: u.work}}
 	e.bar = newFilterBar(u, filterSpec{
-		hint: p.Say("Search an address or a reply"), accounts: viewmodel.AccountFilters(p, u.state.Accounts), leave: func() { e.rows.Focus() },
+		hint: p.Say("Search an address or a reply"), accounts: viewmodel.AccountFilters(p, u.state.Accounts), leave: func() { e.rows.Focus(u.win.Canvas()) },
 		changed: func(c filterChoice) {
 			e.filter = app.ErrorQuery{Account: c.account, Search: c.search}
 			e.read(true)
@@ -69,14 +67,14 @@ func newErrorsPage(u *UI) *errorsPage {
 	e.showEmpty()
 	e.rows = look.NewRows(look.RowsSpec[viewmodel.ErrorRow]{
 		Columns: errorColumns(u), Key: func(r viewmodel.ErrorRow) string { return r.Key }, Load: e.load, Empty: e.empty,
-		OnSelect: func(r viewmodel.ErrorRow, ok bool) { e.details.set(ok, r.Address, r.Reason, r.Reply) },
+		OnSelect: func(r viewmodel.ErrorRow, ok bool) { e.details.set(ok, r.Address, r.Reason, r.Reply) }, OnKey: e.typedKey,
 	})
 	e.refresh = widget.NewButtonWithIcon(p.Say("Refresh"), look.Icon("retry"), func() { e.read(false) })
-	e.export = widget.NewButtonWithIcon(p.Say("Save as CSV"), look.Icon("export"), e.chooseFile)
+	e.export = widget.NewButtonWithIcon(p.Say("Save as CSV"), look.Icon("export"), e.save)
 	e.page = look.NewPage(look.PageSpec{
 		Title: p.Say("Errors"), Subtitle: " ", Actions: []fyne.CanvasObject{e.refresh, e.export},
 		Top:     look.Vertical(8, e.problem, e.stale, e.bar.box),
-		Content: container.NewBorder(nil, e.details.object, nil, nil, e.rows), Fill: true,
+		Content: container.NewBorder(nil, e.details.object, nil, nil, e.rows),
 	})
 	e.export.Disable()
 	return e
@@ -117,6 +115,16 @@ func (e *errorsPage) show(s app.State) {
 }
 
 func (e *errorsPage) focusSearch() { e.bar.focus() }
+
+// typedKey takes a key that no widget wanted: Esc puts the details away.
+func (e *errorsPage) typedKey(name fyne.KeyName) bool {
+	_, selected := e.rows.Selected()
+	if name != fyne.KeyEscape || !selected {
+		return false
+	}
+	e.rows.Select(-1)
+	return true
+}
 
 // read reads the whole list again; other says that another list is asked for.
 func (e *errorsPage) read(other bool) {
@@ -181,82 +189,28 @@ func (e *errorsPage) showEmpty() {
 	e.empty.Set("check", p.Say("No address has failed."), "", "")
 }
 
-// fileSize is that of the dialog that asks for a file.
-var fileSize = fyne.NewSize(760, 520)
-
-// chooseFile asks where to write what the search selects.
-func (e *errorsPage) chooseFile() {
-	u, q := e.ui, e.filter
-	d := dialog.NewFileSave(func(w fyne.URIWriteCloser, err error) {
-		switch {
-		case err != nil:
-			u.wrong(notWritten(err, nil))
-		case w != nil:
-			e.write(q, w)
-		}
-	}, u.win)
-	d.SetFileName(viewmodel.ErrorsFile(time.Now()))
-	d.SetFilter(storage.NewExtensionFileFilter([]string{".csv"}))
-	d.SetTitleText(u.say.Say("Save the errors as CSV"))
-	d.SetConfirmText(u.say.Say("Save"))
-	d.SetDismissText(u.say.Say("Cancel"))
-	d.Resize(fileSize)
-	d.Show()
-}
-
-// write writes the file, and says what became of it.
-func (e *errorsPage) write(q app.ErrorQuery, w fyne.URIWriteCloser) {
-	u, engine := e.ui, e.ui.engine
-	e.export.Disable()
-	ask(u.work, func(ctx context.Context) (errorList, error) {
-		return exportErrors(ctx, engine, q, w, func() error { return storage.Delete(w.URI()) })
-	}, func(l errorList, err error) {
-		enable(e.export, len(e.held.list) > 0)
-		if err != nil {
-			u.wrong(err)
-			return
-		}
-		text := viewmodel.ErrorsWritten(u.say, w.URI().Path(), len(l.list), l.more, l.stale)
-		d := dialog.NewCustom(u.say.Say("The errors are saved"), u.say.Say("Close"), look.NewText(look.Body, text), u.win)
-		d.Resize(dialogSize)
-		d.Show()
+// save writes what the search selects where a person wants it.
+func (e *errorsPage) save() {
+	u, engine, q := e.ui, e.ui.engine, e.filter
+	saveFile(u, saveSpec[errorList]{
+		title: u.say.Say("Save the errors as CSV"), name: viewmodel.ErrorsFile(time.Now()),
+		write: func(ctx context.Context, w io.Writer) (errorList, error) { return exportErrors(ctx, engine, q, w) },
+		done: func(path string, l errorList) {
+			text := viewmodel.ErrorsWritten(u.say, path, len(l.list), l.more, l.stale)
+			d := dialog.NewCustom(u.say.Say("The errors are saved"), u.say.Say("Close"), look.NewText(look.Body, text), u.win)
+			d.Resize(dialogSize)
+			d.Show()
+		},
 	})
 }
 
-// exportErrors reads the list that q selects and writes it as CSV. A file that
-// could not be written to its end is removed; where that fails too, the error
-// says so.
-func exportErrors(ctx context.Context, e Engine, q app.ErrorQuery, w io.WriteCloser, remove func() error) (errorList, error) {
+// exportErrors reads the list that q selects and writes it as CSV.
+func exportErrors(ctx context.Context, e Engine, q app.ErrorQuery, w io.Writer) (errorList, error) {
 	l, err := readErrors(ctx, e, q)
 	if err != nil {
-		if left := errors.Join(w.Close(), remove()); left != nil {
-			return errorList{}, notWritten(err, left)
-		}
 		return errorList{}, err
 	}
-	err = app.WriteErrorsCSV(w, l.list)
-	if s, ok := w.(interface{ Sync() error }); ok && err == nil { // a full disk may tell only now
-		err = s.Sync()
-	}
-	if closed := w.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return errorList{}, notWritten(err, remove())
-	}
-	return l, nil
-}
-
-// notWritten puts a file that could not be written into words; left is why it
-// could not be removed either.
-func notWritten(err, left error) error {
-	if left != nil {
-		return &app.UserError{
-			Sentence: "The file could not be written to its end, and what is there could not be removed.",
-			Action:   "Delete it yourself: it is incomplete.", Err: errors.Join(err, left),
-		}
-	}
-	return &app.UserError{Sentence: "The file could not be written.", Action: "Choose another folder, or make room on the disk.", Err: err}
+	return l, app.WriteErrorsCSV(w, l.list)
 }
 
 // rowDetails is the selected row in full: a server's reply may be long.

@@ -14,6 +14,8 @@ type field struct {
 	entry *pasteEntry
 	wrong *look.Text
 	box   *fyne.Container
+
+	button *widget.Button // beside the entry; nil: none
 }
 
 func newField(name string) *field {
@@ -22,6 +24,12 @@ func newField(name string) *field {
 	f.entry.OnChanged = func(string) { f.setWrong("") } // it is being put right
 	f.box = look.Vertical(gap()/2, look.NewLine(look.Soft, name), f.entry, f.wrong)
 	return f
+}
+
+// addButton puts a button beside the entry, which helps to fill it.
+func (f *field) addButton(words string, tapped func()) {
+	f.button = widget.NewButton(words, tapped)
+	f.box.Objects[1] = look.Horizontal(gap(), 0, f.entry, f.button)
 }
 
 // newSecret is a field whose text is hidden. It takes no line break from a

@@ -18,6 +18,9 @@ import (
 // typing is how long a search waits for the next letter.
 const typing = 250 * time.Millisecond
 
+// leastSearch is the width in which the hint in a search can be read.
+const leastSearch = 280
+
 // filterChoice is what a bar's fields say.
 type filterChoice struct{ search, option, account string }
 
@@ -60,7 +63,7 @@ func newFilterBar(u *UI, spec filterSpec) *filterBar {
 	b.fill(b.account, spec.accounts)
 	b.option.OnChanged = func(string) { b.apply() }
 	b.account.OnChanged = func(string) { b.apply() }
-	b.box = look.Horizontal(8, 0, b.search, b.option, b.account)
+	b.box = look.Toolbar(gap(), leastSearch, b.search, b.option, b.account)
 	return b
 }
 

@@ -23,6 +23,7 @@ type firstStart struct {
 	connect *connectView // nil before the account is stored
 	verdict *look.Banner
 	stored  app.AccountInfo
+	checked bool // the relay has accepted it
 	plan    bool // the verdict says the plan
 	done    *widget.Button
 	inSight bool
@@ -73,11 +74,13 @@ func (f *firstStart) show(s app.State) {
 }
 
 // saved goes on to the mail program.
-func (f *firstStart) saved(name string) {
+func (f *firstStart) saved(name string, checked bool) {
 	u := f.ui
+	f.checked = checked
 	u.win.Canvas().Unfocus() // the form goes
 	f.connect = newConnectView(u, time.Now())
-	f.verdict = look.NewBanner(look.Notice{Tone: look.Success, Title: u.say.Say("The account works.")})
+	f.verdict = look.NewBanner(look.Notice{})
+	f.say(nil)
 	f.done = widget.NewButton(u.say.Say("Do this later"), func() {
 		u.first = false
 		u.here = pageOverview
@@ -106,8 +109,11 @@ func (f *firstStart) saved(name string) {
 // say says that the account works, where its password is, and its plan once
 // the relay has told it.
 func (f *firstStart) say(q *app.QuotaState) {
-	v := viewmodel.NewVerdict(f.ui.say, nil, f.stored, q, time.Now())
-	text := v.Place
+	v := viewmodel.NewVerdict(f.ui.say, f.checked, f.stored, q, time.Now())
+	text := ""
+	if f.stored.Name != "" { // else it is not known yet where the password is
+		text = v.Place
+	}
 	if v.Plan != nil {
 		for _, l := range v.Plan.Lines[:2] {
 			text = join(text, l.Name+": "+l.Value)

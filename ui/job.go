@@ -45,7 +45,7 @@ func newJobPage(q *queuePage, j app.JobState) *jobPage {
 	g.problem = look.NewBanner(look.Notice{})
 	g.problem.Hide()
 	g.bar = newFilterBar(u, filterSpec{
-		hint: p.Say("Search a recipient"), options: viewmodel.RecipientFilters(p), leave: func() { g.rows.Focus() }, escape: q.closeJob,
+		hint: p.Say("Search a recipient"), options: viewmodel.RecipientFilters(p), leave: func() { g.rows.Focus(u.win.Canvas()) },
 		changed: func(c filterChoice) {
 			g.filter = app.RecipientFilter{Status: c.option, Search: c.search}
 			g.rows.Reload()
@@ -55,6 +55,7 @@ func newJobPage(q *queuePage, j app.JobState) *jobPage {
 	g.rows = look.NewRows(look.RowsSpec[viewmodel.RecipientRow]{
 		Columns: recipientColumns(u), Key: func(r viewmodel.RecipientRow) string { return r.Key }, Load: g.load,
 		OnSelect: func(r viewmodel.RecipientRow, ok bool) { g.details.set(ok, r.Address, r.Status, r.Reply) },
+		OnKey:    q.typedKey,
 		Empty:    look.NewEmpty("search", p.Say("No recipient fits the search and the filter."), "", p.Say("Clear filter"), g.bar.clear),
 	})
 	back := widget.NewButtonWithIcon(p.Say("Back to the queue"), theme.NavigateBackIcon(), q.closeJob)
@@ -63,7 +64,7 @@ func newJobPage(q *queuePage, j app.JobState) *jobPage {
 	g.page = look.NewPage(look.PageSpec{
 		Title: p.Say("Message"), Subtitle: " ", Actions: []fyne.CanvasObject{back, g.retry, g.takeBack},
 		Top:     look.Vertical(8, g.problem, g.head.object, g.bar.box),
-		Content: container.NewBorder(nil, g.details.object, nil, nil, g.rows), Fill: true,
+		Content: container.NewBorder(nil, g.details.object, nil, nil, g.rows),
 	})
 	g.fill()
 	return g

@@ -40,7 +40,7 @@ func (u *UI) shortcuts() {
 	bind(fyne.KeyQ, u.cfg.Quit)
 	bind(fyne.KeyW, u.closeAsked)
 	bind(fyne.KeyF, func() {
-		if u.content == nil {
+		if u.content == nil || u.asking() {
 			return
 		}
 		if s, ok := u.content.current.(searcher); ok {
@@ -49,17 +49,21 @@ func (u *UI) shortcuts() {
 	})
 	for i, key := range pageKeys {
 		bind(key, func() {
-			if u.content != nil && u.content.nav != nil {
+			if u.content != nil && u.content.nav != nil && !u.asking() {
 				u.content.nav.Select(i)
 			}
 		})
 	}
 }
 
+// asking says that a question or a menu lies above the page, which must be
+// answered first.
+func (u *UI) asking() bool { return u.win.Canvas().Overlays().Top() != nil }
+
 // typedKey gives the page in sight a key that no widget wants. A question above
 // the page keeps it away.
 func (u *UI) typedKey(name fyne.KeyName) {
-	if u.content == nil || u.win.Canvas().Overlays().Top() != nil {
+	if u.content == nil || u.asking() {
 		return
 	}
 	if k, ok := u.content.current.(keyTaker); ok {

@@ -2,14 +2,12 @@ package ui
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -37,7 +35,7 @@ type logPage struct {
 	rows  []viewmodel.LogLine // the same in words
 	read  bool                // the log was read once
 
-	filter *widget.Select
+	filter *look.Select
 	widths logColumns
 	list   *widget.List
 	detail *look.Text // the whole of the line that was chosen
@@ -50,7 +48,7 @@ type logPage struct {
 func newLogPage(u *UI) *logPage {
 	p := &logPage{ui: u, engine: u.engine, question: asker[[]app.LogLine]{work: u.work}, detail: look.NewText(look.Code, "")}
 	p.result = newFeedback(func() { p.page.Refresh() })
-	p.filter = widget.NewSelect([]string{u.say.Say("All lines"), u.say.Say("Warnings and errors")}, nil)
+	p.filter = look.NewSelect([]string{u.say.Say("All lines"), u.say.Say("Warnings and errors")}, nil)
 	p.filter.SetSelectedIndex(0)
 	p.filter.OnChanged = func(string) { p.fill(true) }
 	p.list = widget.NewList(func() int { return len(p.rows) }, p.widths.newRow, func(i widget.ListItemID, o fyne.CanvasObject) { showLogRow(o, p.rows[i]) })
@@ -63,10 +61,9 @@ func newLogPage(u *UI) *logPage {
 	p.card.Hidden = true
 	p.empty = look.NewEmpty("log", u.say.Say("Reading the log."), "", "", nil)
 	p.page = look.NewPage(look.PageSpec{
-		Title: u.say.Say("Log"), Subtitle: u.say.Say("For support. No addresses, subjects or passwords are in it."), Fill: true,
+		Title: u.say.Say("Log"), Subtitle: u.say.Say("For support. No addresses, subjects or passwords are in it."),
 		Actions: []fyne.CanvasObject{
 			p.filter,
-			widget.NewButtonWithIcon(u.say.Say("Refresh"), look.Icon("retry"), p.ask),
 			widget.NewButtonWithIcon(u.say.Say("Copy all"), look.Icon("copy"), p.copyAll),
 			widget.NewButtonWithIcon(u.say.Say("Save as"), look.Icon("export"), p.saveAs),
 		},
@@ -165,38 +162,11 @@ func (p *logPage) copyAll() {
 
 func (p *logPage) saveAs() {
 	text := viewmodel.LogText(p.lines)
-	d := dialog.NewFileSave(func(to fyne.URIWriteCloser, err error) {
-		if to == nil && err == nil { // called off
-			return
-		}
-		p.ui.work.do(func(context.Context) error {
-			if err != nil {
-				return err
-			}
-			return write(to, text)
-		}, func(err error) {
-			if err != nil {
-				p.result.fail(look.Notice{Tone: look.Alarm, Title: p.ui.say.Say("The log could not be saved."), Text: p.ui.say.Say("Choose another folder."),
-					Details: err.Error(), ShowDetails: p.ui.say.Say("Details"), HideDetails: p.ui.say.Say("Hide details")})
-				return
-			}
-			p.result.say(look.Success, p.ui.say.Say("The log is saved."))
-		})
-	}, p.ui.win)
-	d.SetFileName("companion-log.txt")
-	d.Show()
-}
-
-// write writes a text whole, or says why not.
-func write(to io.WriteCloser, text string) error {
-	_, err := io.WriteString(to, text)
-	if closed := to.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return fmt.Errorf("write the log: %w", err)
-	}
-	return nil
+	saveFile(p.ui, saveSpec[int]{
+		title: p.ui.say.Say("Save the log"), name: "companion-log.txt",
+		write: func(_ context.Context, w io.Writer) (int, error) { return io.WriteString(w, text) },
+		done:  func(string, int) { p.result.say(look.Success, p.ui.say.Say("The log is saved.")) },
+	})
 }
 
 // logColumns puts level, time and text beside each other, in the same places

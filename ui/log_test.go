@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -81,7 +80,7 @@ func (v logView) write(lines []app.LogLine) {
 	v.h.mu.Lock()
 	v.h.log = lines
 	v.h.mu.Unlock()
-	v.tap("Refresh")
+	v.ask()
 	v.d.until(func() bool { return slices.Equal(v.all, lines) })
 }
 
@@ -145,7 +144,7 @@ func TestLogThatCannotBeRead(t *testing.T) {
 	v.h.mu.Lock()
 	v.h.logErr = &app.UserError{Sentence: "There is no log file."}
 	v.h.mu.Unlock()
-	v.tap("Refresh")
+	v.ask()
 	v.d.until(func() bool { return !v.read })
 	if !v.says("There is no log file.") || v.says("end") {
 		t.Error("the error is not said")
@@ -153,7 +152,7 @@ func TestLogThatCannotBeRead(t *testing.T) {
 	v.h.mu.Lock()
 	v.h.logErr = nil
 	v.h.mu.Unlock()
-	v.tap("Refresh")
+	v.ask()
 	v.d.until(func() bool { return v.read })
 	if !v.says("end") {
 		t.Error("the log does not come back")
@@ -171,27 +170,4 @@ func TestLogIsNotFollowedOutOfSight(t *testing.T) {
 	v.enter()
 	v.d.until(func() bool { return v.asked })
 	v.leave()
-}
-
-// failing is a file on a disk that is full.
-type failing struct{ write, close error }
-
-func (f failing) Write(p []byte) (int, error) { return len(p), f.write }
-func (f failing) Close() error                { return f.close }
-
-func TestSavedLogIsWholeOrAnError(t *testing.T) {
-	full := errors.New("no room")
-	for _, c := range []struct {
-		name string
-		file failing
-		want error
-	}{
-		{"fine", failing{}, nil},
-		{"the write fails", failing{write: full}, full},
-		{"only the close fails", failing{close: full}, full},
-	} {
-		if err := write(c.file, "text"); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", c.name, err, c.want)
-		}
-	}
 }

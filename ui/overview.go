@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 
 	"servicesmtp.net/companion/app"
@@ -22,7 +21,8 @@ type overviewPage struct {
 
 	headline *look.Banner
 	notices  *fyne.Container
-	quotas   *fyne.Container
+	tiles    *fyne.Container // the accounts' plans, and what was sent
+	sentCard *look.Card
 	plot     *look.Bars
 	jobs     *fyne.Container
 	sent     asker[[]app.SentSpan]
@@ -39,15 +39,15 @@ const plotEvery = 10 * time.Second
 func newOverviewPage(u *UI) *overviewPage {
 	o := &overviewPage{
 		ui: u, engine: u.engine, headline: look.NewBanner(look.Notice{Tone: look.Muted}), plot: look.NewBars(look.BarsSpec{}),
-		notices: container.NewVBox(), quotas: container.NewStack(), jobs: container.NewVBox(), sent: asker[[]app.SentSpan]{work: u.work},
+		sent: asker[[]app.SentSpan]{work: u.work},
 	}
 	section := u.cfg.App.Settings().Theme().Size(look.SizeNameSection)
-	tall := container.NewStack(o.plot)
+	o.notices, o.jobs = look.Vertical(gap()), look.Vertical(gap())
+	o.notices.Hidden, o.jobs.Hidden = true, true // an empty one would still take a gap
+	o.sentCard = look.NewCard(u.say.Say("Sent lately"), o.plot)
+	o.tiles = look.Tiles(section, 300, o.sentCard)
 	o.root = look.NewPage(look.PageSpec{
-		Title: u.say.Say("Overview"),
-		Content: look.Vertical(section, o.headline, o.notices,
-			look.Tiles(section, 300, o.quotas, look.NewCard(u.say.Say("Sent lately"), tall)),
-			o.jobs),
+		Title: u.say.Say("Overview"), Content: look.Vertical(section, o.headline, o.notices, o.tiles, o.jobs),
 	})
 	return o
 }
@@ -115,8 +115,18 @@ func (o *overviewPage) showNotices(list []viewmodel.Notice) {
 			},
 		}))
 	}
-	o.notices.Objects = objects
-	o.notices.Refresh()
+	o.fill(o.notices, objects)
+}
+
+// fill shows objects in a part of the page. The whole page is laid out anew
+// only where the part comes or goes: this happens several times a second.
+func (o *overviewPage) fill(part *fyne.Container, objects []fyne.CanvasObject) {
+	part.Objects = objects
+	if setVisible(part, len(objects) > 0) {
+		o.root.Refresh()
+		return
+	}
+	part.Refresh()
 }
 
 func (o *overviewPage) showQuotas(list []viewmodel.Quota) {
@@ -124,7 +134,7 @@ func (o *overviewPage) showQuotas(list []viewmodel.Quota) {
 		return
 	}
 	o.shownQuotas = list
-	cards := make([]fyne.CanvasObject, 0, len(list))
+	cards := make([]fyne.CanvasObject, 0, len(list)+1)
 	for _, q := range list {
 		pairs := make([]look.Pair, len(q.Lines))
 		for i, l := range q.Lines {
@@ -137,11 +147,7 @@ func (o *overviewPage) showQuotas(list []viewmodel.Quota) {
 		ring := look.NewRing(q.Share, look.Tone(q.Tone), q.Centre, q.Caption)
 		cards = append(cards, look.NewCard(title, look.Horizontal(gap()*2, 1, ring, look.NewKeyValues(pairs...))))
 	}
-	o.quotas.Objects = cards
-	if len(cards) > 1 { // a single card is as high as its neighbour
-		o.quotas.Objects = []fyne.CanvasObject{container.NewVBox(cards...)}
-	}
-	o.quotas.Refresh()
+	o.fill(o.tiles, append(cards, o.sentCard))
 }
 
 func (o *overviewPage) showJobs(s app.State, now time.Time) {
@@ -161,8 +167,7 @@ func (o *overviewPage) showJobs(s app.State, now time.Time) {
 	if more != "" {
 		objects = append(objects, look.NewText(look.Soft, more))
 	}
-	o.jobs.Objects = objects
-	o.jobs.Refresh()
+	o.fill(o.jobs, objects)
 }
 
 func (o *overviewPage) card(c viewmodel.JobCard) fyne.CanvasObject {

@@ -50,7 +50,7 @@ func newQueuePage(u *UI) *queuePage {
 			q.showEmpty()
 			q.rows.Reload()
 		},
-		leave: func() { q.rows.Focus() },
+		leave: func() { q.rows.Focus(u.win.Canvas()) },
 	})
 	q.pause = widget.NewButtonWithIcon(p.Say("Pause"), look.Icon("pause"), func() {
 		q.act(func(ctx context.Context, e Engine) error { return e.Pause(ctx, "") })
@@ -72,13 +72,13 @@ func newQueuePage(u *UI) *queuePage {
 	q.rows = look.NewRows(look.RowsSpec[viewmodel.JobRow]{
 		Columns: q.columns(), Key: func(r viewmodel.JobRow) string { return string(r.Job.ID) }, Load: q.load,
 		OnSelect: func(viewmodel.JobRow, bool) { q.buttons() },
-		OnOpen:   func(r viewmodel.JobRow) { q.openJob(r.Job) }, OnMenu: q.menu, Empty: q.empty,
+		OnOpen:   func(r viewmodel.JobRow) { q.openJob(r.Job) }, OnMenu: q.menu, OnKey: q.typedKey, Empty: q.empty,
 	})
 	q.bar.box.Add(q.openIt)
 	q.bar.box.Add(q.takeBackIt)
 	q.list = look.NewPage(look.PageSpec{
 		Title: p.Say("Queue"), Actions: []fyne.CanvasObject{q.pause, q.resume, q.retry},
-		Top: look.Vertical(8, q.problem, q.bar.box), Content: q.rows, Fill: true,
+		Top: look.Vertical(8, q.problem, q.bar.box), Content: q.rows,
 	})
 	q.stack = container.NewStack(q.list)
 	q.buttons()
@@ -88,9 +88,9 @@ func newQueuePage(u *UI) *queuePage {
 func (q *queuePage) columns() []look.Column[viewmodel.JobRow] {
 	p := q.ui.say
 	list := []look.Column[viewmodel.JobRow]{
-		{Title: p.Say("From"), Width: 160, Grow: 2, Cell: func(r viewmodel.JobRow) look.Cell { return look.Cell{Text: r.From} }},
-		{Title: p.Say("Recipients"), Width: 130, Align: fyne.TextAlignTrailing, Cell: func(r viewmodel.JobRow) look.Cell { return look.Cell{Text: r.Recipients} }},
-		{Title: p.Say("State"), Width: 150, Grow: 1, Cell: func(r viewmodel.JobRow) look.Cell {
+		{Title: p.Say("Sender"), Width: 160, Grow: 2, Cell: func(r viewmodel.JobRow) look.Cell { return look.Cell{Text: r.From} }},
+		{Title: p.Say("Recipients"), Width: 110, Align: fyne.TextAlignTrailing, Cell: func(r viewmodel.JobRow) look.Cell { return look.Cell{Text: r.Recipients} }},
+		{Title: p.Say("State"), Width: 150, Cell: func(r viewmodel.JobRow) look.Cell {
 			return look.Cell{Text: r.State, Tone: look.Tone(string(r.Tone)), Badge: true}
 		}},
 		{Title: p.Say("Size"), Width: 80, Drop: 3, Align: fyne.TextAlignTrailing, Cell: func(r viewmodel.JobRow) look.Cell { return look.Cell{Text: r.Size, Quiet: true} }},
@@ -261,6 +261,7 @@ func (q *queuePage) openJob(j app.JobState) {
 	q.stack.Refresh()
 	if q.inSight {
 		q.job.enter()
+		q.job.rows.Focus(q.ui.win.Canvas())
 	}
 }
 
@@ -276,7 +277,7 @@ func (q *queuePage) closeJob() {
 	if q.inSight {
 		q.enter()
 		q.show(q.ui.state)
-		q.rows.Focus()
+		q.rows.Focus(q.ui.win.Canvas())
 	}
 }
 
@@ -289,7 +290,8 @@ func (q *queuePage) focusSearch() {
 	q.bar.focus()
 }
 
-// typedKey takes a key that no widget wanted, and tells whether it was ours.
+// typedKey takes a key that no widget wanted, and tells whether it was ours:
+// Esc goes back from a job, Delete asks to take one back.
 func (q *queuePage) typedKey(name fyne.KeyName) bool {
 	switch {
 	case name == fyne.KeyEscape && q.job != nil:

@@ -1,11 +1,9 @@
 package ui
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -468,63 +466,6 @@ func TestPagerDropsWhatNobodyWaitsFor(t *testing.T) {
 	slices.Sort(got)
 	if want := []string{"a", "b"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-// file is one that a person chose; it may refuse to be written.
-type file struct {
-	bytes.Buffer
-	write, sync, close error
-	closed             bool
-}
-
-func (f *file) Write(p []byte) (int, error) {
-	if f.write != nil {
-		return 0, f.write
-	}
-	return f.Buffer.Write(p)
-}
-
-func (f *file) Sync() error { return f.sync }
-
-func (f *file) Close() error {
-	f.closed = true
-	return f.close
-}
-
-var _ io.WriteCloser = (*file)(nil)
-
-func TestExportLeavesNoHalfFile(t *testing.T) {
-	full := errors.New("no space")
-	for _, c := range []struct {
-		name    string
-		f       file
-		read    error
-		remove  error
-		removed bool
-		want    string
-	}{
-		{"all is well", file{}, nil, nil, false, ""},
-		{"the list cannot be read", file{}, &app.UserError{Sentence: "The disk is full.", Action: "Make room."}, nil, true, "The disk is full. Make room."},
-		{"writing fails", file{write: full}, nil, nil, true, "The file could not be written. Choose another folder, or make room on the disk."},
-		{"syncing fails", file{sync: full}, nil, nil, true, "The file could not be written. Choose another folder, or make room on the disk."},
-		{"closing fails", file{close: full}, nil, nil, true, "The file could not be written. Choose another folder, or make room on the disk."},
-		{"and it cannot be removed", file{write: full}, nil, full, true,
-			"The file could not be written to its end, and what is there could not be removed. Delete it yourself: it is incomplete."},
-	} {
-		l := &lists{errors: []app.AddressError{{Address: "ada@x.example", Code: "550", Reason: "Gone."}, {Address: "bob@y.example"}}, fail: c.read}
-		removed := false
-		got, err := exportErrors(t.Context(), l, app.ErrorQuery{Search: "x.example"}, &c.f, func() error { removed = true; return c.remove })
-		said := ""
-		if err != nil {
-			said = err.Error()
-		}
-		if said != c.want || removed != c.removed || !c.f.closed {
-			t.Errorf("%s: got %q, removed %v, closed %v, want %q, %v, true", c.name, said, removed, c.f.closed, c.want, c.removed)
-		}
-		if c.want == "" && (len(got.list) != 1 || !strings.Contains(c.f.String(), "ada@x.example") || strings.Contains(c.f.String(), "bob")) {
-			t.Errorf("%s: %d errors, wrote %q", c.name, len(got.list), c.f.String())
-		}
 	}
 }
 

@@ -30,10 +30,13 @@ func newSettingsPage(u *UI) *settingsPage {
 	// A card that grows or shrinks moves those below it.
 	resized := func() { s.root.Refresh() }
 	s.accounts, s.listen, s.window = newAccountsCard(u, resized), newListenCard(u, resized), newWindowCard(u, resized)
+	cards := []fyne.CanvasObject{s.accounts.root, newPaceCard(u, resized).root, s.listen.root, s.window.root, aboutCard(u)}
+	if slices.ContainsFunc(u.state.Listen, func(l app.ListenState) bool { return !l.OK && l.Sentence != "" }) {
+		cards[0], cards[1], cards[2] = cards[2], cards[0], cards[1] // what a person comes for first
+	}
 	s.root = look.NewPage(look.PageSpec{
-		Title: u.say.Say("Settings"),
-		Content: look.Vertical(theme.Size(look.SizeNameSection),
-			s.accounts.root, newPaceCard(u, resized).root, s.listen.root, s.window.root, aboutCard(u)),
+		Title:   u.say.Say("Settings"),
+		Content: look.Vertical(theme.Size(look.SizeNameSection), cards...),
 	})
 	return s
 }
@@ -146,8 +149,8 @@ type windowCard struct {
 	ui       *UI
 	start    *widget.Check
 	filling  bool // start is being set by the program
-	language *widget.Select
-	theme    *widget.Select
+	language *look.Select
+	theme    *look.Select
 	result   *feedback
 	starts   saver[bool]
 	looks    saver[app.WindowPreferences]
@@ -165,7 +168,7 @@ func newWindowCard(u *UI, resized func()) *windowCard {
 	})
 	c.start.Disable() // until it is known
 	languages, themes := viewmodel.NewLanguages(p, assets.Languages()), viewmodel.NewThemes(p)
-	c.language, c.theme = widget.NewSelect(languages.Words, nil), widget.NewSelect(themes.Words, nil)
+	c.language, c.theme = look.NewSelect(languages.Words, nil), look.NewSelect(themes.Words, nil)
 	c.language.SetSelectedIndex(languages.Index(u.window.Language))
 	c.theme.SetSelectedIndex(themes.Index(u.window.Theme))
 	changed := func(string) {

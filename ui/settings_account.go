@@ -5,7 +5,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/widget"
 
 	"servicesmtp.net/companion/app"
@@ -66,8 +65,11 @@ func (c *accountsCard) row(card viewmodel.AccountCard, a app.AccountInfo) fyne.C
 	return look.Vertical(gap(), look.NewLine(look.Strong, card.Name), look.NewKeyValues(pairs...), container.NewHBox(password, edit, forget))
 }
 
-func (c *accountsCard) saved(name string) {
+func (c *accountsCard) saved(name string, checked bool) {
 	c.result.say(look.Success, c.ui.say.Text(say.T("The relay accepts the account {{.Name}}. It is stored.").With("Name", name)))
+	if !checked {
+		c.result.say(look.Warn, c.ui.say.Text(say.T("The account {{.Name}} is stored. The relay was not asked.").With("Name", name)))
+	}
 	c.load()
 }
 
@@ -89,33 +91,21 @@ func (c *accountsCard) forget(name string, b *widget.Button) {
 }
 
 // passwordDialog asks for a new password of an account.
-func (u *UI) passwordDialog(a app.AccountInfo, saved func(name string)) {
+func (u *UI) passwordDialog(a app.AccountInfo, saved func(name string, checked bool)) {
 	u.accountDialog(u.say.Text(say.T("Password of {{.User}}").With("User", a.User)), newPasswordForm(u, a, saved))
 }
 
 // accountDialog shows a form above the window. It goes away when the account
 // is stored.
 func (u *UI) accountDialog(title string, f *accountForm) {
-	d := dialog.NewCustomWithoutButtons(title, container.NewVScroll(container.NewPadded(f.object())), u.win)
-	f.onCancel(d.Hide)
+	var d *formDialog
+	f.onCancel(func() { d.Hide() })
+	d = u.showForm(title, f.body, f.bottom)
+	f.resized = d.fit
 	saved := f.saved
-	f.saved = func(name string) {
+	f.saved = func(name string, checked bool) {
 		d.Hide()
-		saved(name)
-	}
-	d.Resize(dialogHeight(f.object(), u.win))
-	d.Show()
-	f.resized = func() {
-		d.Resize(dialogHeight(f.object(), u.win))
-		if top := u.win.Canvas().Overlays().Top(); top != nil {
-			top.Refresh() // into the middle again
-		}
+		saved(name, checked)
 	}
 	f.focus()
-}
-
-// dialogHeight lets a form have its height as far as the window has room.
-func dialogHeight(o fyne.CanvasObject, win fyne.Window) fyne.Size {
-	const width, frame = 520, 120 // frame: title and margins of the dialog
-	return fyne.NewSize(width, min(o.MinSize().Height+frame, win.Canvas().Size().Height-40))
 }

@@ -19,11 +19,11 @@ type paceCard struct {
 	quiet   viewmodel.QuietForm
 	filling bool // the widgets are being set by the program
 
-	preset             *widget.Select
+	preset             *look.Select
 	own                *fyne.Container
 	minute, hour, day  *field
 	adaptive, quietOn  *widget.Check
-	quietFrom, quietTo *widget.Select
+	quietFrom, quietTo *look.Select
 	quietHours         *fyne.Container
 	more               *look.Text // quiet hours that only the file changes
 	means              *look.Text
@@ -36,7 +36,7 @@ func newPaceCard(u *UI, resized func()) *paceCard {
 	p := u.say
 	c := &paceCard{ui: u, engine: u.engine, means: look.NewText(look.Body, ""), more: look.NewText(look.Caption, ""), result: newFeedback(resized)}
 	c.saver = saver[app.PacePreferences]{work: u.work, store: u.engine.SetPace, done: c.saved}
-	c.preset = widget.NewSelect(viewmodel.PresetNames(p), func(string) { c.presetChosen() })
+	c.preset = look.NewSelect(viewmodel.PresetNames(p), func(string) { c.presetChosen() })
 	c.minute, c.hour, c.day = newField(p.Say("Recipients a minute")), newField(p.Say("Recipients an hour")), newField(p.Say("Recipients a day"))
 	for _, f := range []*field{c.minute, c.hour, c.day} {
 		f.entry.SetPlaceHolder(p.Say("no limit"))
@@ -48,7 +48,7 @@ func newPaceCard(u *UI, resized func()) *paceCard {
 		c.save()
 	})
 	c.quietOn = widget.NewCheck(p.Say("Newsletters wait during quiet hours"), func(bool) { c.quietChosen() })
-	c.quietFrom, c.quietTo = widget.NewSelect(nil, func(string) { c.quietChosen() }), widget.NewSelect(nil, func(string) { c.quietChosen() })
+	c.quietFrom, c.quietTo = look.NewSelect(nil, func(string) { c.quietChosen() }), look.NewSelect(nil, func(string) { c.quietChosen() })
 	c.quietHours = look.Vertical(gap(), container.NewGridWithColumns(2, named(p.Say("From"), c.quietFrom), named(p.Say("To"), c.quietTo)), c.more)
 	c.fill(u.engine.Preferences().Pace)
 	c.root = look.NewCard(p.Say("Pace"), look.Vertical(gap()*3/2,

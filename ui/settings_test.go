@@ -173,7 +173,7 @@ func TestSettingsShow(t *testing.T) {
 func TestAccountFormSaysWhatIsWrong(t *testing.T) {
 	h := newHousehold()
 	u, d := listUI(t, h, app.State{})
-	f := newAccountForm(u, viewmodel.AccountForm{}, func(string) {})
+	f := newAccountForm(u, viewmodel.AccountForm{}, func(string, bool) {})
 	u.win.SetContent(f.object())
 	password := f.fields[viewmodel.FieldPassword]
 	u.cfg.App.Clipboard().SetContent("secret\n")
@@ -200,7 +200,7 @@ func TestAccountFormAsksTheRelay(t *testing.T) {
 	h.fail, h.hold = errWords, make(chan struct{})
 	u, d := listUI(t, h, app.State{})
 	var saved string
-	f := newAccountForm(u, viewmodel.AccountForm{}, func(name string) { saved = name })
+	f := newAccountForm(u, viewmodel.AccountForm{}, func(name string, _ bool) { saved = name })
 	u.win.SetContent(f.object())
 	f.focus()
 	test.Type(f.fields[viewmodel.FieldUser].entry, "bob")
@@ -229,7 +229,7 @@ func TestAccountFormAsksTheRelay(t *testing.T) {
 
 func TestAccountFormOtherRelay(t *testing.T) {
 	u, _ := listUI(t, newHousehold(), app.State{})
-	f := newAccountForm(u, viewmodel.AccountForm{User: "bob", Password: "secret"}, func(string) {})
+	f := newAccountForm(u, viewmodel.AccountForm{User: "bob", Password: "secret"}, func(string, bool) {})
 	u.win.SetContent(f.object())
 	if f.relay.Visible() {
 		t.Error("another relay is asked for from the start")

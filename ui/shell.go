@@ -37,7 +37,7 @@ type shell struct {
 	root fyne.CanvasObject
 
 	titles  []navTitle
-	nav     *widget.List
+	nav     *navList
 	body    *fyne.Container
 	current page
 	inSight bool
@@ -62,12 +62,9 @@ func newShell(u *UI) *shell {
 		{pageSettings, "settings", p.Say("Settings")},
 		{pageLog, "log", p.Say("Log")},
 	}
-	s.nav = widget.NewList(func() int { return len(s.titles) }, newNavRow, func(i widget.ListItemID, o fyne.CanvasObject) {
-		showNavRow(o, s.titles[i])
-	})
-	s.nav.HideSeparators = true
+	s.nav = newNavList(s.titles, u.typedKey)
 	s.nav.OnSelected = func(i widget.ListItemID) { s.open(s.titles[i].name) }
-	s.root = container.NewBorder(nil, nil, s.side(), nil, s.body)
+	s.root = container.NewStack(space(windowLeast), container.NewBorder(nil, nil, s.side(), nil, s.body))
 	s.nav.Select(s.index(u.here))
 	return s
 }
@@ -76,13 +73,30 @@ func newShell(u *UI) *shell {
 func (s *shell) side() fyne.CanvasObject {
 	mark := canvas.NewImageFromResource(look.AppIcon())
 	mark.FillMode = canvas.ImageFillContain
-	mark.SetMinSize(fyne.NewSquareSize(28))
-	head := container.NewPadded(container.NewPadded(look.Horizontal(10, 1, mark, look.NewLine(look.Subheading, "ServiceSMTP"))))
-	foot := container.NewPadded(look.NewLine(look.Caption, s.ui.say.Text(say.T("Version {{.Version}}").With("Version", s.ui.cfg.Version))))
-	width := canvas.NewRectangle(nil)
-	width.SetMinSize(fyne.NewSize(184, 0))
-	column := container.NewBorder(head, container.NewPadded(foot), nil, nil, container.NewPadded(s.nav))
-	return container.NewBorder(nil, nil, nil, newGroundLine(), container.NewStack(newGround(look.ColorNameCard), width, column))
+	mark.SetMinSize(fyne.NewSquareSize(markSize))
+	version := s.ui.say.Text(say.T("Version {{.Version}}").With("Version", s.ui.cfg.Version))
+	head := sideRow(mark, look.NewLine(look.Subheading, "ServiceSMTP"))
+	foot := sideRow(space(fyne.NewSize(markSize, 0)), look.NewLine(look.Caption, version))
+	column := container.NewBorder(container.NewPadded(head), container.NewPadded(foot), nil, nil, container.NewPadded(s.nav))
+	return container.NewBorder(nil, nil, nil, newGroundLine(), container.NewStack(newGround(look.ColorNameCard), space(fyne.NewSize(sideWidth, 0)), column))
+}
+
+const (
+	sideWidth = 184
+	markSize  = 28 // the icons of the pages stand in its middle
+)
+
+// sideRow is a line of the navigation: something in the mark's width, then
+// words, which stand below each other in all lines.
+func sideRow(mark fyne.CanvasObject, words *look.Text) *fyne.Container {
+	return container.NewPadded(look.Horizontal(10, 1, mark, words))
+}
+
+// space takes place and shows nothing.
+func space(size fyne.Size) fyne.CanvasObject {
+	r := canvas.NewRectangle(nil)
+	r.SetMinSize(size)
+	return r
 }
 
 func (s *shell) index(name string) int {
@@ -153,14 +167,41 @@ func (s *shell) leave() {
 	}
 }
 
+// navList is Fyne's list of the pages. A key that it has no use for is the
+// page's: a click on the navigation takes the keyboard there.
+type navList struct {
+	widget.List
+	other func(fyne.KeyName)
+}
+
+func newNavList(titles []navTitle, other func(fyne.KeyName)) *navList {
+	l := &navList{other: other}
+	l.Length = func() int { return len(titles) }
+	l.CreateItem = newNavRow
+	l.UpdateItem = func(i widget.ListItemID, o fyne.CanvasObject) { showNavRow(o, titles[i]) }
+	l.HideSeparators = true
+	l.ExtendBaseWidget(l)
+	return l
+}
+
+// TypedKey is called by Fyne.
+func (l *navList) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeyUp, fyne.KeyDown, fyne.KeySpace:
+		l.List.TypedKey(e)
+	default:
+		l.other(e.Name)
+	}
+}
+
 func newNavRow() fyne.CanvasObject {
 	icon := widget.NewIcon(look.Icon("help"))
-	return container.NewPadded(look.Horizontal(10, 1, icon, look.NewLine(look.Body, "")))
+	return sideRow(container.NewGridWrap(fyne.NewSize(markSize, icon.MinSize().Height), icon), look.NewLine(look.Body, ""))
 }
 
 func showNavRow(o fyne.CanvasObject, t navTitle) {
 	row := o.(*fyne.Container).Objects[0].(*fyne.Container)
-	row.Objects[0].(*widget.Icon).SetResource(look.Icon(t.icon))
+	row.Objects[0].(*fyne.Container).Objects[0].(*widget.Icon).SetResource(look.Icon(t.icon))
 	row.Objects[1].(*look.Text).SetText(t.title)
 }
 

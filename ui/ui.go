@@ -6,6 +6,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/widget"
 
 	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/app/say"
@@ -25,6 +26,9 @@ type Config struct {
 	// takeOver means that the engine that already runs is to be ended first.
 	Retry func(takeOver bool)
 	Quit  func() // the person wants to quit
+	// Rest is called on the UI goroutine when nobody sees the window any more,
+	// and again when somebody does; nil is fine.
+	Rest func(yes bool)
 }
 
 // UI is the window with its tray. Its methods are called on the UI goroutine
@@ -50,6 +54,7 @@ type UI struct {
 	first     bool   // the first start's pages are in sight
 	restore   bool   // the window was minimised by us
 	trayThere bool
+	folder    string // where a file was saved last; "": none was
 }
 
 // Desktop is what the desktop around the window offers.
@@ -74,6 +79,10 @@ type Failure struct {
 // windowSize is that of the first start; Fyne keeps what a person makes of it.
 var windowSize = fyne.NewSize(1080, 720)
 
+// windowLeast is how small a person can make the window: what a small laptop
+// has room for. No page may need more.
+var windowLeast = fyne.NewSize(760, 520)
+
 // New returns a UI without an engine. It opens no window yet.
 func New(cfg Config) *UI {
 	u := &UI{cfg: cfg, work: newWork(cfg.Dispatch), system: lang.SystemLocale(), here: pageOverview, window: cfg.Window}
@@ -86,7 +95,9 @@ func New(cfg Config) *UI {
 // one, and begins to watch the desktop. It is called once, before Fyne's loop.
 func (u *UI) Start(hidden bool) {
 	u.wanted = !hidden
+	u.sight(u.wanted)
 	u.state.Mood = app.MoodStarting
+	u.cfg.App.Lifecycle().SetOnEnteredForeground(u.keyboard)
 	u.build() // with the tray: Fyne starts one only when it is there before its loop
 	u.work.start(func(ctx context.Context) {
 		for there := range u.cfg.Desktop.WatchTray(ctx) {
@@ -134,13 +145,27 @@ func (u *UI) Raise() {
 		u.restore = false
 		u.cfg.Desktop.Restore(u.win)
 	}
+	u.sight(true)
 	if u.content != nil {
-		u.content.seen(true)
 		u.content.show(u.state)
 	}
 	u.win.Show()
 	u.win.RequestFocus()
 }
+
+// sight says whether a person can see the window. What nobody sees asks
+// nothing, and rests.
+func (u *UI) sight(yes bool) {
+	if u.content != nil {
+		u.content.seen(yes)
+	}
+	if u.cfg.Rest != nil {
+		u.cfg.Rest(!yes)
+	}
+}
+
+// keyboard says that the window got it: it may come out of the task bar.
+func (u *UI) keyboard() { u.sight(u.wanted) }
 
 // show takes a new State to everything that shows one.
 func (u *UI) show(s app.State) {
@@ -171,14 +196,13 @@ func (u *UI) closeAsked() {
 	}
 	if u.trayThere {
 		u.wanted = false
-		if u.content != nil {
-			u.content.seen(false)
-		}
+		u.sight(false)
 		u.win.Hide()
 		return
 	}
 	u.restore = true
 	u.cfg.Desktop.Minimise(u.win)
+	u.sight(false) // until it has the keyboard again
 }
 
 // applyWindow puts language and theme into force.
@@ -206,6 +230,7 @@ func (u *UI) build() {
 		u.content.leave()
 		u.content = nil
 	}
+	still(u.win.Content())
 	switch {
 	case u.failure != nil:
 		u.win.SetContent(u.failed())
@@ -219,6 +244,19 @@ func (u *UI) build() {
 	u.shortcuts()
 	u.tray.forget()
 	u.showTray(u.state)
+}
+
+// still ends the bars in a content that goes out of sight. Fyne lets them run
+// on, and draws the whole window anew for each of their steps.
+func still(o fyne.CanvasObject) {
+	switch o := o.(type) {
+	case *widget.ProgressBarInfinite:
+		o.Stop()
+	case *fyne.Container:
+		for _, part := range o.Objects {
+			still(part)
+		}
+	}
 }
 
 // RaiseFromElsewhere is Raise for any goroutine.

@@ -23,7 +23,7 @@ type usagePage struct {
 	names    []string // of the accounts
 	account  string   // the chosen one
 
-	choice  *widget.Select // hidden where there is nothing to choose
+	choice  *look.Select // hidden where there is nothing to choose
 	refresh *widget.Button
 	asking  *fyne.Container
 	bar     *widget.ProgressBarInfinite
@@ -34,7 +34,7 @@ type usagePage struct {
 
 func newUsagePage(u *UI) *usagePage {
 	p := &usagePage{ui: u, engine: u.engine, question: asker[app.Usage]{work: u.work}}
-	p.choice = widget.NewSelect(nil, func(name string) { p.choose(name) })
+	p.choice = look.NewSelect(nil, func(name string) { p.choose(name) })
 	p.choice.Hidden = true
 	p.refresh = widget.NewButtonWithIcon(u.say.Say("Refresh"), look.Icon("retry"), p.ask)
 	p.bar = widget.NewProgressBarInfinite()

@@ -83,7 +83,7 @@ func number(r *http.Request, name string) (int, error) {
 
 func (s *Server) raise(*http.Request, nothing) error {
 	if s.Raise == nil {
-		return &app.UserError{Sentence: "The companion already runs, without a window.", Action: "Ask it with: companionctl status"}
+		return &app.UserError{Sentence: "The companion already runs, without a window.", Action: "It takes and sends mail. To see its window, end it and start it here."}
 	}
 	s.Raise()
 	return nil

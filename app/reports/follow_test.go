@@ -138,6 +138,32 @@ func TestSoon(t *testing.T) {
 	})
 }
 
+// TestSoonWhileMailLeaves: however often a batch is handed over, the relay is
+// asked every half a minute, and once more after the last one.
+func TestSoonWhileMailLeaves(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Cache, r *relay, a *access) {
+		f := c.Follower(Account{Name: "office", Client: a.client})
+		stop := run(t, f)
+		defer stop()
+		time.Sleep(time.Minute)
+		before := r.count("/v1/quota")
+		for n := range int64(300) { // a batch a second
+			r.set(func(r *relay) {
+				r.facts["/v1/quota"] = relayclient.Quota{Plan: "standard", EmailsUsed: 50 * (n + 1), Reset: time.Now()}
+			})
+			f.Soon()
+			time.Sleep(time.Second)
+		}
+		if n := r.count("/v1/quota") - before; n < 9 || n > 11 {
+			t.Errorf("the quota was read %d times in five minutes, want every half a minute", n)
+		}
+		time.Sleep(refreshSoonest)
+		if q, err := c.Quota(t.Context(), "office"); err != nil || q.Value.EmailsUsed != 15_000 {
+			t.Errorf("quota %+v, %v after the last batch; want 15,000 used", q, err)
+		}
+	})
+}
+
 // TestEventsRefreshTheFacts: what was delivered has changed the usage.
 func TestEventsRefreshTheFacts(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Cache, r *relay, a *access) {

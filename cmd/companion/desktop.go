@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/systray"
 	"github.com/go-gl/glfw/v3.4/glfw"
 
 	"servicesmtp.net/companion/ui"
@@ -20,7 +21,8 @@ type desktop struct {
 	notes  *host.Notifier
 	start  host.Autostart
 	dark   atomic.Bool
-	chosen func(id string, button bool)
+	chosen func(id string, button bool) // a notification
+	opened func()                       // the tray's menu
 }
 
 // buttonKey is the action behind a note's button.
@@ -41,10 +43,14 @@ func newDesktop(log *slog.Logger) *desktop {
 		d.log.Warn("start at login is not possible", "err", err)
 	}
 	d.start = host.Autostart{Exec: program, Args: []string{"--hidden"}, Name: "ServiceSMTP Companion", Icon: host.ID}
+	if err := d.start.Refresh(); err != nil {
+		d.log.Warn("what starts the program at login may be out of date", "err", err)
+	}
 	return d
 }
 
-// WatchTray also keeps the icon registered with a panel that comes back.
+// WatchTray also keeps the icon registered with a panel that comes back, and
+// says when a person opens its menu.
 func (d *desktop) WatchTray(ctx context.Context) <-chan bool {
 	out := make(chan bool)
 	go func() { // ends with the channel of host, which ends with ctx
@@ -52,15 +58,25 @@ func (d *desktop) WatchTray(ctx context.Context) <-chan bool {
 		if dark, known := host.PanelDark(ctx); known {
 			d.dark.Store(dark)
 		}
-		first := true
-		for there := range host.WatchTray(ctx) {
-			if there && !first {
-				host.ReturnToTray(ctx)
-			}
-			first = false
+		states, first := host.WatchTray(ctx), true
+		for {
 			select {
-			case out <- there:
-			case <-ctx.Done():
+			case there, ok := <-states:
+				if !ok {
+					return
+				}
+				if there && !first {
+					if err := host.ReturnToTray(ctx); err != nil {
+						d.log.Info("the tray's icon has not returned", "err", err)
+					}
+				}
+				first = false
+				select {
+				case out <- there:
+				case <-ctx.Done():
+				}
+			case <-systray.TrayOpenedCh:
+				d.opened()
 			}
 		}
 	}()

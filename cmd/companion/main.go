@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 	"github.com/alecthomas/kong"
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -69,24 +70,30 @@ func run() error {
 	if s, err := settings.Load(config); err == nil { // what is wrong with it is said by the window
 		window.Language, window.Theme = s.Window.Language, s.Window.Theme
 	}
+	// The panel shows the name. Without it Fyne looks for a FyneApp.toml wherever the program was started.
+	app.SetMetadata(fyne.AppMetadata{ID: host.ID, Name: "ServiceSMTP Companion", Version: version})
 	a := app.NewWithID(host.ID)
 	a.SetIcon(look.AppIcon())
-	dispatch := &ui.FyneDispatcher{}
+	fyneLoop := &ui.FyneDispatcher{}
+	dispatch := newIdle(fyneLoop)
 	l := &lifecycle{data: data, config: config, log: log, logFile: logFile}
 	desk := newDesktop(log)
 	u := ui.New(ui.Config{
-		App: a, Dispatch: dispatch, Desktop: desk, Tray: newTray(dispatch, log), Window: window, Version: version,
-		Log: log.With("part", "ui"), Retry: l.start, Quit: a.Quit,
+		App: a, Dispatch: dispatch, Desktop: desk, Tray: newTray(log), Window: window, Version: version,
+		Log: log.With("part", "ui"), Retry: l.start, Quit: a.Quit, Rest: dispatch.rest,
 	})
-	desk.chosen = u.NoteChosen
+	desk.chosen, desk.opened = u.NoteChosen, dispatch.stir
+	onTrayClick(u.RaiseFromElsewhere)
 	l.ui = u
 	l.start(false)
 	u.Start(f.Hidden)
 	a.Run() // until quit, or a signal
-	dispatch.End()
+	fyneLoop.End()
 	u.Stop()
 	desk.close()
-	return l.stop()
+	err = l.stop()
+	logLeftovers(log)
+	return err
 }
 
 // raised asks the companion that already runs, if any, to show its window.
@@ -121,5 +128,5 @@ func openLog(data string, debug bool) (log *slog.Logger, name string, closing fu
 		}
 		return a
 	}})
-	return slog.New(handler), name, func() { file.Close() }, nil
+	return slog.New(handler), name, func() { _ = file.Close() }, nil
 }

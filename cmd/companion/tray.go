@@ -2,9 +2,11 @@ package main
 
 import (
 	"log/slog"
+	"runtime"
 
 	"fyne.io/fyne/v2"
 	fynedesktop "fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/systray"
 
 	"servicesmtp.net/companion/ui"
 )
@@ -18,7 +20,7 @@ type tray struct {
 }
 
 // newTray is nil where Fyne has no tray.
-func newTray(_ ui.Dispatcher, log *slog.Logger) ui.Tray {
+func newTray(log *slog.Logger) ui.Tray {
 	a, ok := fyne.CurrentApp().(fynedesktop.App)
 	if !ok {
 		log.Info("this system has no tray")
@@ -27,8 +29,16 @@ func newTray(_ ui.Dispatcher, log *slog.Logger) ui.Tray {
 	return &tray{app: a, menu: fyne.NewMenu("")}
 }
 
+// onTrayClick is called before Fyne's loop: the icon says at once whether a
+// click does more than open its menu. On macOS it never does.
+func onTrayClick(open func()) {
+	if runtime.GOOS != "darwin" {
+		systray.SetOnTapped(open)
+	}
+}
+
 // Show implements ui.Tray.
-func (t *tray) Show(icon fyne.Resource, _ string, lines []ui.TrayLine) {
+func (t *tray) Show(icon fyne.Resource, tooltip string, lines []ui.TrayLine) {
 	items := make([]*fyne.MenuItem, len(lines))
 	for i, l := range lines {
 		if l.Label == "" {
@@ -41,4 +51,5 @@ func (t *tray) Show(icon fyne.Resource, _ string, lines []ui.TrayLine) {
 	t.app.SetSystemTrayIcon(icon)
 	t.menu.Items = items
 	t.app.SetSystemTrayMenu(t.menu)
+	systray.SetTooltip(tooltip) // Fyne has none; the tray that it has just started does
 }

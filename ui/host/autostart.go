@@ -1,7 +1,9 @@
 package host
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,15 +37,23 @@ func (a Autostart) Enable() error {
 // Disable removes the entry, if there is one. The running program is left alone.
 func (a Autostart) Disable() error { return a.disable() }
 
-// Refresh writes the entry anew when it is enabled and starts something else:
-// the program has moved. An entry that is off or gone stays so.
+// Refresh writes the entry anew when it is enabled and starts this program in
+// another way, or one that is gone: this program has moved. An entry that is
+// off stays so, and one that starts another copy of the program does too:
+// whoever tries a second one has not asked to start it with the login.
 func (a Autostart) Refresh() error {
 	on, err := a.enabled()
 	if err != nil || !on {
 		return err
 	}
-	if same, err := a.current(); err != nil || same {
+	program, same, err := a.current()
+	if err != nil || same || program == "" {
 		return err
+	}
+	if program != a.Exec {
+		if _, err := os.Stat(program); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 	}
 	return a.Enable()
 }
@@ -72,7 +82,7 @@ func replaceFile(path, text string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone by then, if all is well
+	defer func() { _ = os.Remove(f.Name()) }() // gone by then, if all is well
 	_, err = f.WriteString(text)
 	if err == nil {
 		err = f.Chmod(0o644)

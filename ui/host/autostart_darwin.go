@@ -41,9 +41,14 @@ func (a Autostart) enabled() (bool, error) {
 	return there && !agent.disabled, err
 }
 
-func (a Autostart) current() (bool, error) {
+// current is the program that the agent starts, and whether it does so as we
+// would.
+func (a Autostart) current() (program string, same bool, err error) {
 	agent, _, err := installed()
-	return slices.Equal(agent.arguments, append([]string{a.Exec}, a.Args...)), err
+	if len(agent.arguments) > 0 {
+		program = agent.arguments[0]
+	}
+	return program, slices.Equal(agent.arguments, append([]string{a.Exec}, a.Args...)), err
 }
 
 // enable does not load the agent: the program runs already.

@@ -41,10 +41,13 @@ func (a Autostart) enabled() (bool, error) {
 	return err == nil && entryOn(text), err
 }
 
-func (a Autostart) current() (bool, error) {
+// current is the program that the entry starts, or "" when it does not say, and
+// whether it does so as we would.
+func (a Autostart) current() (program string, same bool, err error) {
 	text, err := entry()
 	exec, _ := entryValue(text, "Exec")
-	return exec == a.execLine(), err
+	program, _ = entryValue(text, "TryExec")
+	return unescape.Replace(program), exec == a.execLine(), err
 }
 
 func (a Autostart) enable() error {

@@ -89,13 +89,46 @@ func TestAutostartRefresh(t *testing.T) {
 	if text, err := os.ReadFile(path); err != nil || string(text) != edited {
 		t.Errorf("an entry that is right was written anew: %s, %v", text, err)
 	}
-	a.Exec = "/opt/zwei ü/companion"
+	a.Exec = "/opt/zwei ü/companion" // and the first one is gone
 	must(t, a.Refresh())
-	text, err = os.ReadFile(path)
-	must(t, err)
-	if value, _ := entryValue(string(text), "Exec"); value != `"/opt/zwei ü/companion" --hidden` {
-		t.Errorf("got %s", value)
+	if got, want := execOf(t, path), `"/opt/zwei ü/companion" --hidden`; got != want {
+		t.Errorf("after a move: got %s, want %s", got, want)
 	}
+	a.Args = []string{"--quiet"}
+	must(t, a.Refresh())
+	if got, want := execOf(t, path), `"/opt/zwei ü/companion" --quiet`; got != want {
+		t.Errorf("after an update: got %s, want %s", got, want)
+	}
+}
+
+// Somebody who tries a build, or a second copy, keeps the entry of the one that
+// is installed.
+func TestAutostartKeepsTheOther(t *testing.T) {
+	path := entries(t)
+	for _, name := range oddNames {
+		installed, _ := recorder(t, name)
+		must(t, Autostart{Exec: installed, Name: "Companion"}.Enable())
+		before := execOf(t, path)
+		other := Autostart{Exec: "/tmp/build/companion", Args: []string{"--hidden"}, Name: "Companion"}
+		must(t, other.Refresh())
+		if got := execOf(t, path); got != before {
+			t.Errorf("%s is there still: got %s, want %s", installed, got, before)
+		}
+		must(t, os.Remove(installed))
+		must(t, other.Refresh())
+		if got, want := execOf(t, path), "/tmp/build/companion --hidden"; got != want {
+			t.Errorf("%s is gone: got %s, want %s", installed, got, want)
+		}
+	}
+}
+
+// execOf is the command line of an entry.
+func execOf(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	must(t, err)
+	value, _ := entryValue(string(text), "Exec")
+	return value
 }
 
 func TestAutostartRefuses(t *testing.T) {

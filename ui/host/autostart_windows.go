@@ -48,13 +48,15 @@ func (a Autostart) enabled() (bool, error) {
 	return err == nil && approved(state), err
 }
 
-func (a Autostart) current() (bool, error) {
+// current is the program that the entry starts, and whether it does so as we
+// would.
+func (a Autostart) current() (program string, same bool, err error) {
 	line, err := command()
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	want, err := a.runLine()
-	return line == want, err
+	return lineProgram(line), line == want, err
 }
 
 func (a Autostart) enable() error {

@@ -38,7 +38,7 @@ func pinBus(systemDir string) bool {
 	if address == "" {
 		address = noBus
 	}
-	os.Setenv(busVariable, address) // fails for malformed names only
+	_ = os.Setenv(busVariable, address) // fails for malformed names only
 	return address != noBus
 }
 

@@ -76,6 +76,9 @@ func escapeValue(s string) string {
 	return s
 }
 
+// unescape undoes escapeValue.
+var unescape = strings.NewReplacer(`\\`, `\`, `\s`, " ", `\n`, "\n", `\t`, "\t", `\r`, "\r")
+
 // entryValue reads a raw value of the entry's own group. Like the desktops, it
 // passes over what it does not know.
 func entryValue(entry, key string) (value string, ok bool) {

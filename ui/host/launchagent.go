@@ -16,7 +16,7 @@ func (a Autostart) launchAgent() string {
 	var b strings.Builder
 	text := func(s string) string {
 		var b strings.Builder
-		xml.EscapeText(&b, []byte(s)) // a Builder does not fail
+		_ = xml.EscapeText(&b, []byte(s)) // a Builder does not fail
 		return b.String()
 	}
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>
@@ -68,22 +68,32 @@ func readAgent(text string) (agent, error) {
 		case xml.EndElement:
 			depth--
 		case xml.StartElement:
-			switch name := token.Name.Local; {
-			case name == "plist", name == "dict" && depth == 1, name == "array" && key == "ProgramArguments":
+			name := token.Name.Local
+			if name == "plist" || name == "dict" && depth == 1 || name == "array" && key == "ProgramArguments" {
 				depth++
-			case name == "key":
-				err = d.DecodeElement(&key, &token)
-			case name == "string" && key == "ProgramArguments":
-				var s string
-				err = d.DecodeElement(&s, &token)
-				a.arguments = append(a.arguments, s)
-			default:
-				a.disabled = a.disabled || key == "Disabled" && name == "true"
-				err = d.Skip()
+				continue
 			}
-			if err != nil {
+			if key, err = a.take(d, token, key); err != nil {
 				return agent{}, err
 			}
 		}
+	}
+}
+
+// take reads one element whole: a key, which it returns, or the value of the
+// key before, which stays the key while an array goes on.
+func (a *agent) take(d *xml.Decoder, start xml.StartElement, key string) (string, error) {
+	switch name := start.Name.Local; {
+	case name == "key":
+		err := d.DecodeElement(&key, &start)
+		return key, err
+	case name == "string" && key == "ProgramArguments":
+		var s string
+		err := d.DecodeElement(&s, &start)
+		a.arguments = append(a.arguments, s)
+		return key, err
+	default:
+		a.disabled = a.disabled || key == "Disabled" && name == "true"
+		return key, d.Skip()
 	}
 }

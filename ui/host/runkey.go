@@ -31,6 +31,16 @@ func (a Autostart) runLine() (string, error) {
 	return line, nil
 }
 
+// lineProgram is the program of a command line.
+func lineProgram(line string) string {
+	if rest, quoted := strings.CutPrefix(line, `"`); quoted {
+		name, _, _ := strings.Cut(rest, `"`)
+		return name
+	}
+	name, _, _ := strings.Cut(line, " ")
+	return name
+}
+
 // quoteArg is one argument after the first. Backslashes count only before a
 // quote, so they are doubled there and nowhere else.
 func quoteArg(arg string) string {

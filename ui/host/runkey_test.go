@@ -71,6 +71,9 @@ func TestRunLine(t *testing.T) {
 		if words := splitWindows(got); !slices.Equal(words, append([]string{c.exec}, c.args...)) {
 			t.Errorf("%s: is split into %q", got, words)
 		}
+		if got := lineProgram(got); got != c.exec {
+			t.Errorf("program: got %s, want %s", got, c.exec)
+		}
 	}
 }
 

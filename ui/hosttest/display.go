@@ -89,6 +89,14 @@ func (d *Display) Screenshot(path string) {
 	}
 }
 
+// Picture writes what a window shows, without its frame, into a PNG file.
+func (d *Display) Picture(w Window, path string) {
+	d.t.Helper()
+	if _, err := run(d.Env(), program(d.t, "import", "imagemagick"), "-window", string(w), path); err != nil {
+		d.t.Fatalf("picture of a window: %v", err)
+	}
+}
+
 // Windows are the visible windows with exactly this title.
 func (d *Display) Windows(title string) []Window {
 	out, err := d.try("search", "--onlyvisible", "--name", ".")

@@ -35,7 +35,6 @@ type Banner struct {
 	button      *widget.Button
 	toggle      *widget.Button
 	details     *widget.Label
-	body        *fyne.Container
 }
 
 // NewBanner returns a banner that says n.
@@ -116,7 +115,7 @@ func (l *bannerLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	side := theme.IconInlineSize()
 	left := side + l.gap
 	width := size.Width - left
-	taken := l.width(buttons)
+	taken := sum(buttons, l.gap)
 	l.below = taken > 0 && width-taken-l.gap < size.Width/2
 	if !l.below && taken > 0 {
 		width -= taken + l.gap
@@ -148,24 +147,13 @@ func (l *bannerLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 
 func (l *bannerLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	side, words, buttons := theme.IconInlineSize(), objects[1].MinSize(), visible(objects[2:])
-	size := fyne.NewSize(side+l.gap+max(words.Width, l.width(buttons)), max(side, words.Height))
+	size := fyne.NewSize(side+l.gap+max(words.Width, sum(buttons, l.gap)), max(side, words.Height))
 	if l.below {
 		size.Height += l.gap + highest(buttons)
 	} else {
 		size.Height = max(size.Height, highest(buttons))
 	}
 	return size
-}
-
-func (l *bannerLayout) width(buttons []fyne.CanvasObject) float32 {
-	width := float32(0)
-	for i, b := range buttons {
-		if i > 0 {
-			width += l.gap
-		}
-		width += b.MinSize().Width
-	}
-	return width
 }
 
 func firstLine(words fyne.CanvasObject) float32 {

@@ -112,7 +112,7 @@ func gallery() fyne.CanvasObject {
 		NewCard("", NewEmpty("queue", "Nothing is waiting", "Mail that your programs hand over appears here until it has been sent.", "Set up a mail program", nil)),
 	)
 	return NewPage(PageSpec{Title: "Overview", Subtitle: "Account office, on relay.example", Actions: []fyne.CanvasObject{
-		widget.NewButtonWithIcon("Pause sending", Icon("pause"), nil)}, Content: column, Fill: true})
+		widget.NewButtonWithIcon("Pause sending", Icon("pause"), nil)}, Content: column})
 }
 
 func month() *Bars {
@@ -127,8 +127,7 @@ func month() *Bars {
 }
 
 func galleryList() fyne.CanvasObject {
-	var r *Rows[int]
-	r = NewRows(RowsSpec[int]{
+	r := NewRows(RowsSpec[int]{
 		Columns: []Column[int]{
 			{Title: "Subject", Width: 160, Grow: 2, Cell: func(i int) Cell { return Cell{Text: fmt.Sprint(i, " ", long)} }},
 			{Title: "From", Width: 120, Grow: 1, Drop: 2, Cell: func(int) Cell { return Cell{Text: "newsletter@example.org", Quiet: true} }},
@@ -146,5 +145,5 @@ func galleryList() fyne.CanvasObject {
 	r.Put(0, 0, []int{0, 1, 2, 3, 4, 5, 6}, 1000)
 	r.list.focused = true
 	r.Select(2)
-	return NewPage(PageSpec{Title: "Queue", Subtitle: "1,000 messages", Content: r, Fill: true})
+	return NewPage(PageSpec{Title: "Queue", Subtitle: "1,000 messages", Content: r})
 }

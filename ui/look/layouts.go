@@ -55,7 +55,6 @@ func Horizontal(gap float32, grow int, objects ...fyne.CanvasObject) *fyne.Conta
 type rowLayout struct {
 	gap  float32
 	grow int
-	top  bool // objects stand at the top instead of in the middle
 }
 
 func (l *rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
@@ -74,9 +73,6 @@ func (l *rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		}
 		height := o.MinSize().Height
 		y := max((size.Height-height)/2, 0)
-		if l.top {
-			y = 0
-		}
 		o.Move(fyne.NewPos(x, y))
 		o.Resize(fyne.NewSize(width, height))
 		x += width + l.gap
@@ -94,9 +90,63 @@ func (l *rowLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return size
 }
 
+// Toolbar puts others at the right of first, which takes the width that is left.
+// Where that would be less than least, the others go below it.
+func Toolbar(gap, least float32, first fyne.CanvasObject, others ...fyne.CanvasObject) *fyne.Container {
+	return container.New(&toolbarLayout{gap: gap, least: least}, append([]fyne.CanvasObject{first}, others...)...)
+}
+
+type toolbarLayout struct {
+	gap, least float32
+	below      bool // of the last layout
+}
+
+func (l *toolbarLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	first, others := objects[0], visible(objects[1:])
+	width, height := size.Width, first.MinSize().Height
+	x, y := float32(0), float32(0)
+	l.below = len(others) > 0 && size.Width-sum(others, l.gap)-l.gap < l.least
+	switch {
+	case l.below:
+		y = height + l.gap
+	case len(others) > 0:
+		width -= sum(others, l.gap) + l.gap
+		x, height = width+l.gap, max(height, highest(others))
+	}
+	first.Move(fyne.NewPos(0, 0))
+	first.Resize(fyne.NewSize(width, height))
+	for _, o := range others {
+		least := o.MinSize()
+		o.Move(fyne.NewPos(x, y))
+		o.Resize(fyne.NewSize(least.Width, highest(others)))
+		x += least.Width + l.gap
+	}
+}
+
+func (l *toolbarLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	others := visible(objects[1:])
+	size := objects[0].MinSize()
+	size.Width = max(size.Width, sum(others, l.gap))
+	if l.below {
+		size.Height += l.gap + highest(others)
+	} else {
+		size.Height = max(size.Height, highest(others))
+	}
+	return size
+}
+
+// sum is the width of objects beside each other.
+func sum(objects []fyne.CanvasObject, gap float32) float32 {
+	width := gap * float32(max(len(objects)-1, 0))
+	for _, o := range objects {
+		width += o.MinSize().Width
+	}
+	return width
+}
+
 // Tiles puts objects beside each other in equal columns, as many as are at
-// least least wide, and goes on below when they do not all fit; all objects of
-// one line are equally high.
+// least least wide, and goes on below when they do not all fit. All objects of
+// one line are equally high, and a last line of fewer takes the whole width.
 func Tiles(gap, least float32, objects ...fyne.CanvasObject) *fyne.Container {
 	return container.New(&tilesLayout{gap: gap, least: least}, objects...)
 }
@@ -109,15 +159,15 @@ type tilesLayout struct {
 func (l *tilesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	shown := visible(objects)
 	l.columns = min(max(int((size.Width+l.gap)/(l.least+l.gap)), 1), max(len(shown), 1))
-	width := (size.Width - l.gap*float32(l.columns-1)) / float32(l.columns)
-	for _, o := range shown {
-		if o.Size().Width != width {
-			o.Resize(fyne.NewSize(width, o.MinSize().Height))
-		}
-	}
 	y := float32(0)
 	for start := 0; start < len(shown); start += l.columns {
 		line := shown[start:min(start+l.columns, len(shown))]
+		width := (size.Width - l.gap*float32(len(line)-1)) / float32(len(line))
+		for _, o := range line {
+			if o.Size().Width != width {
+				o.Resize(fyne.NewSize(width, o.MinSize().Height))
+			}
+		}
 		height := highest(line)
 		for i, o := range line {
 			o.Move(fyne.NewPos(float32(i)*(width+l.gap), y))

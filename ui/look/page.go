@@ -12,10 +12,7 @@ type PageSpec struct {
 	Title, Subtitle string
 	Actions         []fyne.CanvasObject // at the right of the title
 	Top             fyne.CanvasObject   // between title and content, a banner say; may be nil
-	Content         fyne.CanvasObject
-	// Fill lets the content take the height that is left, and scroll by
-	// itself, as a long list does. Otherwise the page scrolls.
-	Fill bool
+	Content         fyne.CanvasObject   // takes the height that is left; scrolls where that is too little
 }
 
 // Page is one view of the window: a title, what can be done here, and the
@@ -47,8 +44,7 @@ func (p *Page) SetTitle(title, subtitle string) {
 func (p *Page) CreateRenderer() fyne.WidgetRenderer {
 	p.ExtendBaseWidget(p)
 	gap, section := theme.SizeForWidget(SizeNameGap, p), theme.SizeForWidget(SizeNameSection, p)
-	titles := Vertical(gap/2, p.title, p.subtitle)
-	header := container.New(&rowLayout{gap: gap, top: true}, append([]fyne.CanvasObject{titles}, p.spec.Actions...)...)
+	header := container.New(&headerLayout{gap: gap}, append([]fyne.CanvasObject{p.title, p.subtitle}, p.spec.Actions...)...)
 	objects := []fyne.CanvasObject{header}
 	if p.spec.Top != nil {
 		objects = append(objects, p.spec.Top)
@@ -56,11 +52,8 @@ func (p *Page) CreateRenderer() fyne.WidgetRenderer {
 	objects = append(objects, p.spec.Content)
 	column := container.New(&columnLayout{gap: section, fill: true}, objects...)
 	inset := theme.SizeForWidget(SizeNamePageInset, p)
-	var content fyne.CanvasObject = container.New(&pageLayout{width: theme.SizeForWidget(SizeNamePageWidth, p), inset: inset}, column)
-	if !p.spec.Fill {
-		content = container.NewVScroll(content)
-	}
-	return newPanel(p, content, func() surface { return surface{} })
+	content := container.New(&pageLayout{width: theme.SizeForWidget(SizeNamePageWidth, p), inset: inset}, column)
+	return newPanel(p, container.NewVScroll(content), func() surface { return surface{} })
 }
 
 // pageLayout gives one object the whole height and a width that reads well, in
@@ -81,4 +74,70 @@ func (l *pageLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 		size = size.Max(o.MinSize())
 	}
 	return size.AddWidthHeight(2*l.inset, 2*l.inset)
+}
+
+// headerLayout puts actions at the right of title and subtitle. Where that
+// would leave the title too little, the actions go below, side by side.
+type headerLayout struct {
+	gap   float32
+	below bool // of the last layout
+}
+
+// leastTitle is the width that title and subtitle keep beside actions: about
+// half a line of a sentence.
+const leastTitle = 240
+
+func (l *headerLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	title, subtitle, actions := objects[0], objects[1], visible(objects[2:])
+	taken, width := sum(actions, l.gap), size.Width
+	l.below = taken > 0 && width-taken-l.gap < l.titleWidth(title)
+	if taken > 0 && !l.below {
+		width -= taken + l.gap
+	}
+	y := float32(0)
+	for _, o := range visible([]fyne.CanvasObject{title, subtitle}) {
+		o.Move(fyne.NewPos(0, y))
+		o.Resize(fyne.NewSize(width, o.MinSize().Height))
+		height := o.MinSize().Height // now that a wrapped text knows its width
+		o.Resize(fyne.NewSize(width, height))
+		y += height + l.gap/2
+	}
+	x := size.Width - taken
+	if l.below {
+		x, y = 0, y-l.gap/2+l.gap
+	} else {
+		y = 0
+	}
+	for _, a := range actions {
+		least := a.MinSize()
+		a.Move(fyne.NewPos(x, y))
+		a.Resize(least)
+		x += least.Width + l.gap
+	}
+}
+
+func (l *headerLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	titles, actions := visible(objects[:2]), visible(objects[2:])
+	size := fyne.NewSize(sum(actions, l.gap), l.gap/2*float32(max(len(titles)-1, 0)))
+	for _, o := range titles {
+		least := o.MinSize()
+		size.Width = max(size.Width, least.Width)
+		size.Height += least.Height
+	}
+	if l.below {
+		size.Height += l.gap + highest(actions)
+	} else {
+		size.Height = max(size.Height, highest(actions))
+	}
+	return size
+}
+
+// titleWidth is what the title needs beside actions: itself on one line, and
+// enough for a subtitle.
+func (l *headerLayout) titleWidth(title fyne.CanvasObject) float32 {
+	width := float32(leastTitle)
+	if t, ok := title.(*Text); ok {
+		width = max(width, t.font().width(t.Text))
+	}
+	return width
 }

@@ -18,7 +18,7 @@ type Ring struct {
 
 // The ring's width is a part of its size, so that it looks alike in all sizes.
 const (
-	ringSide  = 168 // the least
+	ringSide  = 136 // the least
 	ringWidth = 0.09
 )
 

@@ -12,6 +12,8 @@ type rowSource interface {
 	length() int
 	fill(i int, item *rowItem)
 	typed(name fyne.KeyName)
+	tap(i int)
+	menu(i int, at fyne.Position)
 }
 
 // rowList is Fyne's list with our keys. The selection is not Fyne's: that one
@@ -36,7 +38,24 @@ func newRowList[T any](r *Rows[T]) *rowList {
 	return l
 }
 
-// TypedKey moves the selection.
+// Fyne leaves a gap between rows. A click there is one on the row above: nobody
+// aims at rows that closely.
+var (
+	_ fyne.Tappable          = (*rowList)(nil)
+	_ fyne.SecondaryTappable = (*rowList)(nil)
+)
+
+// Tapped is called by Fyne, for a click in a gap or below all rows.
+func (l *rowList) Tapped(e *fyne.PointEvent) { l.source.tap(l.rowAt(e.Position.Y)) }
+
+// TappedSecondary is called by Fyne, as Tapped is.
+func (l *rowList) TappedSecondary(e *fyne.PointEvent) {
+	l.source.menu(l.rowAt(e.Position.Y), e.AbsolutePosition)
+}
+
+func (l *rowList) rowAt(y float32) int { return int((y + l.GetScrollOffset()) / l.pitch()) }
+
+// TypedKey is called by Fyne.
 func (l *rowList) TypedKey(e *fyne.KeyEvent) { l.source.typed(e.Name) }
 
 // bring scrolls to row i. A list without a size cannot tell what is in sight.
@@ -123,7 +142,7 @@ func (v *rowsRenderer) Objects() []fyne.CanvasObject {
 func (v *rowsRenderer) MinSize() fyne.Size {
 	least := v.header.MinSize()
 	size := fyne.NewSize(least.Width, least.Height*4)
-	if v.empty != nil {
+	if v.empty != nil && v.empty.Visible() {
 		size = size.Max(v.empty.MinSize())
 	}
 	return size

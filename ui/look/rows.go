@@ -1,6 +1,8 @@
 package look
 
 import (
+	"time"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
@@ -35,9 +37,12 @@ type RowsSpec[T any] struct {
 	Load func(gen, offset, limit int)
 
 	OnSelect func(row T, ok bool)          // ok is false when nothing is selected any more; may be nil
-	OnOpen   func(row T)                   // Return on a selected row; may be nil
+	OnOpen   func(row T)                   // Return or a double click on a row; may be nil
 	OnMenu   func(row T, at fyne.Position) // the other mouse button, or the menu key; may be nil
-	Empty    fyne.CanvasObject             // shown instead of a list without rows; may be nil
+	// OnKey takes the keys that the focused list has no use for itself, also
+	// while it has no rows, and tells whether it had one; may be nil.
+	OnKey func(fyne.KeyName) bool
+	Empty fyne.CanvasObject // shown instead of a list without rows; may be nil
 }
 
 // Rows shows a long list of which only some pages are ever held. Rows not yet
@@ -57,11 +62,15 @@ type Rows[T any] struct {
 	row     T      // the selected row, as last seen
 	cursor  int    // where the selection was last seen; -1: nowhere
 	pending bool   // select the row under the cursor when it has come
+
+	tapped   string    // key of the row that was clicked last
+	tappedAt time.Time // zero: a click now is the first of two
+	now      func() time.Time
 }
 
 // NewRows returns the list; it asks for its first page when it is shown.
 func NewRows[T any](spec RowsSpec[T]) *Rows[T] {
-	r := &Rows[T]{spec: spec, pages: newPages[T](), cursor: -1}
+	r := &Rows[T]{spec: spec, pages: newPages[T](), cursor: -1, now: time.Now}
 	for _, c := range spec.Columns {
 		r.tracks = append(r.tracks, track{title: c.Title, least: c.Width, grow: c.Grow, drop: c.Drop, align: c.Align})
 	}
@@ -112,12 +121,9 @@ func (r *Rows[T]) Total() (int, bool) { return max(r.pages.total, 0), r.pages.to
 // Selected returns the selected row as last seen.
 func (r *Rows[T]) Selected() (row T, ok bool) { return r.row, r.key != "" }
 
-// Focus gives the keyboard to the list.
-func (r *Rows[T]) Focus() {
-	if c := fyne.CurrentApp().Driver().CanvasForObject(r.list); c != nil {
-		c.Focus(r.list)
-	}
-}
+// Focus gives the keyboard to the list. Fyne does not know yet on which canvas
+// a list is that was never drawn, so it has to be said.
+func (r *Rows[T]) Focus(c fyne.Canvas) { c.Focus(r.list) }
 
 // Select selects row i and brings it in sight; -1 selects nothing. A row that
 // is not loaded is selected when it comes.
@@ -195,10 +201,7 @@ func (r *Rows[T]) length() int {
 func (r *Rows[T]) fill(i int, item *rowItem) {
 	r.ask(i)
 	row, ok := r.pages.at(i)
-	item.onTap = func() {
-		r.Focus()
-		r.Select(i)
-	}
+	item.onTap = func() { r.tap(i) }
 	item.onMenu, item.focused = nil, r.list.focused
 	if !ok {
 		item.set(nil, r.pending && i == r.cursor)
@@ -209,20 +212,60 @@ func (r *Rows[T]) fill(i int, item *rowItem) {
 		cells[n] = c.Cell(row)
 	}
 	if r.spec.OnMenu != nil {
-		item.onMenu = func(at fyne.Position) {
-			r.Select(i)
-			r.spec.OnMenu(row, at)
-		}
+		item.onMenu = func(at fyne.Position) { r.menu(i, at) }
 	}
 	item.set(cells, r.key != "" && !r.pending && r.spec.Key(row) == r.key)
 }
 
-// typed moves the selection by keyboard.
-func (r *Rows[T]) typed(name fyne.KeyName) {
-	last := r.pages.total - 1
-	if last < 0 {
-		return
+// doubleClick is how soon a second click on a row must follow to open it.
+// Fyne's own double tap would hold back every first click for as long.
+const doubleClick = 400 * time.Millisecond
+
+// tap selects row i, and opens it when it is the second tap on the same row:
+// which row that is, its key tells, for rows move.
+func (r *Rows[T]) tap(i int) {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(r.list); c != nil {
+		r.Focus(c)
 	}
+	r.Select(i)
+	key, now := r.key, r.now()
+	if r.pending { // a row that has not come yet has no key
+		key = ""
+	}
+	twice := key != "" && key == r.tapped && now.Sub(r.tappedAt) <= doubleClick
+	r.tapped, r.tappedAt = key, now
+	if twice {
+		r.tappedAt = time.Time{} // a third is a first again
+		r.open()
+	}
+}
+
+// menu selects row i and shows its menu.
+func (r *Rows[T]) menu(i int, at fyne.Position) {
+	if row, ok := r.pages.at(i); ok && i < r.pages.total && r.spec.OnMenu != nil {
+		r.Select(i)
+		r.spec.OnMenu(row, at)
+	}
+}
+
+// open opens the selected row.
+func (r *Rows[T]) open() {
+	if r.key != "" && !r.pending && r.spec.OnOpen != nil {
+		r.spec.OnOpen(r.row)
+	}
+}
+
+// typed uses a key, or hands it to the owner.
+func (r *Rows[T]) typed(name fyne.KeyName) {
+	if !r.move(name) && r.spec.OnKey != nil {
+		r.spec.OnKey(name)
+	}
+}
+
+// move moves the selection by keyboard, and tells whether name is a key for
+// that.
+func (r *Rows[T]) move(name fyne.KeyName) bool {
+	last := r.pages.total - 1
 	to := r.cursor
 	switch name {
 	case fyne.KeyDown:
@@ -239,17 +282,18 @@ func (r *Rows[T]) typed(name fyne.KeyName) {
 		to = last
 	case fyne.KeySpace:
 	case fyne.KeyReturn, fyne.KeyEnter:
-		if r.key != "" && !r.pending && r.spec.OnOpen != nil {
-			r.spec.OnOpen(r.row)
-		}
-		return
+		r.open()
+		return true
 	case desktop.KeyMenu:
 		if r.key != "" && !r.pending && r.spec.OnMenu != nil {
 			r.spec.OnMenu(r.row, r.list.below(r.cursor))
 		}
-		return
+		return true
 	default:
-		return
+		return false
 	}
-	r.Select(min(max(to, 0), last))
+	if last >= 0 {
+		r.Select(min(max(to, 0), last))
+	}
+	return true
 }

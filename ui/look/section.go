@@ -63,13 +63,15 @@ func (r *keyValuesRenderer) Objects() []fyne.CanvasObject {
 
 func (r *keyValuesRenderer) gap() float32 { return theme.SizeForWidget(SizeNameGap, r.k) }
 
-// keyWidth is that of the widest key, but not more than two fifths.
+// keyWidth is that of the widest key, but not more than two fifths, or what
+// the values leave where they are short.
 func (r *keyValuesRenderer) keyWidth(total float32) float32 {
-	width := float32(0)
+	keys, values := float32(0), float32(0)
 	for _, row := range r.rows {
-		width = max(width, row[0].font().width(row[0].Text))
+		keys = max(keys, row[0].font().width(row[0].Text))
+		values = max(values, row[1].font().width(row[1].Text))
 	}
-	return min(width, total*2/5)
+	return min(keys, max(total*2/5, total-2*r.gap()-values))
 }
 
 func (r *keyValuesRenderer) Layout(size fyne.Size) {

@@ -18,24 +18,7 @@ type span struct{ x, width float32 }
 // drop number are left out, the highest first; then all shrink alike. What is
 // left over goes to the columns that grow.
 func place(tracks []track, width, gap float32) []span {
-	shown := make([]bool, len(tracks))
-	for i := range shown {
-		shown[i] = true
-	}
-	need := needed(tracks, shown, gap)
-	for need > width {
-		last := -1
-		for i, t := range tracks {
-			if shown[i] && t.drop > 0 && (last < 0 || t.drop > tracks[last].drop) {
-				last = i
-			}
-		}
-		if last < 0 {
-			break
-		}
-		shown[last] = false
-		need = needed(tracks, shown, gap)
-	}
+	shown := fitting(tracks, width, gap)
 	var gaps, least, grow float32
 	for i, t := range tracks {
 		if shown[i] {
@@ -63,6 +46,27 @@ func place(tracks []track, width, gap float32) []span {
 		x += w + gap
 	}
 	return spans
+}
+
+// fitting says which columns are shown.
+func fitting(tracks []track, width, gap float32) []bool {
+	shown := make([]bool, len(tracks))
+	for i := range shown {
+		shown[i] = true
+	}
+	for needed(tracks, shown, gap) > width {
+		last := -1
+		for i, t := range tracks {
+			if shown[i] && t.drop > 0 && (last < 0 || t.drop > tracks[last].drop) {
+				last = i
+			}
+		}
+		if last < 0 {
+			break
+		}
+		shown[last] = false
+	}
+	return shown
 }
 
 func needed(tracks []track, shown []bool, gap float32) float32 {

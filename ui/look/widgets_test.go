@@ -168,6 +168,33 @@ func TestBannerMakesRoom(t *testing.T) {
 	}
 }
 
+// TestActionsGoBelowTheTitle where they would leave it too little.
+func TestActionsGoBelowTheTitle(t *testing.T) {
+	a := test.NewTempApp(t)
+	a.Settings().SetTheme(New(ChoiceLight))
+	button := widget.NewButton("Copy all of it now", nil)
+	p := NewPage(PageSpec{Title: "Log", Subtitle: "For support. No addresses, subjects or passwords are in it.", Actions: []fyne.CanvasObject{button}})
+	w := a.NewWindow("")
+	w.SetContent(p)
+	t.Cleanup(w.Close)
+	for _, c := range []struct {
+		width float32
+		below bool
+	}{{800, false}, {380, true}, {800, false}} {
+		w.Resize(fyne.NewSize(c.width, 400))
+		words := p.subtitle.Position().Y + p.subtitle.Size().Height
+		if below := button.Position().Y >= words; below != c.below {
+			t.Errorf("%v wide: the action stands at %v below words that end at %v", c.width, button.Position(), words)
+		}
+		if right := button.Position().X + button.Size().Width; right > c.width-2*p.Theme().Size(SizeNamePageInset) {
+			t.Errorf("%v wide: the action ends at %v", c.width, right)
+		}
+		if height := p.subtitle.MinSize().Height; c.width > 700 && height > 25 {
+			t.Errorf("%v wide: the subtitle takes %v", c.width, height)
+		}
+	}
+}
+
 func TestKeyValuesLineUp(t *testing.T) {
 	test.NewTempApp(t).Settings().SetTheme(New(ChoiceLight))
 	k := NewKeyValues(Pair{"A", "one", ""}, Pair{long, long + " " + long, Warn})
@@ -257,8 +284,7 @@ func specimens() map[string]func() fyne.CanvasObject {
 }
 
 func specimenRows() *Rows[string] {
-	var r *Rows[string]
-	r = NewRows(RowsSpec[string]{
+	r := NewRows(RowsSpec[string]{
 		Columns: []Column[string]{
 			{Title: "Name", Width: 100, Grow: 1, Cell: func(s string) Cell { return Cell{Text: s} }},
 			{Title: "State", Width: 120, Cell: func(string) Cell { return Cell{Text: "Waiting", Tone: Warn, Badge: true, Icon: "clock"} }},

@@ -203,7 +203,8 @@ func accountName(user string, existing []app.AccountInfo) string {
 	}
 }
 
-// cut is the longest beginning of s that has at most n bytes and is whole.
+// cut is the longest beginning of s that has at most n bytes, is whole, and
+// does not end in punctuation.
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -211,7 +212,7 @@ func cut(s string, n int) string {
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
-	return s[:n]
+	return strings.TrimRight(s[:n], "-.")
 }
 
 func endpoint(security, host, port string) string {

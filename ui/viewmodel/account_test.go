@@ -143,6 +143,8 @@ func TestAccountName(t *testing.T) {
 		{"alice", []string{"Alice"}, "alice-2"},
 		{"alice", []string{"alice", "alice-2"}, "alice-3"},
 		{long, nil, strings.Repeat("é", 32)},
+		{strings.Repeat("a", 62) + "-.example.com", nil, strings.Repeat("a", 62)}, // the cut is behind a dot
+		{strings.Repeat("a", 61) + ".com", []string{strings.Repeat("a", 61) + ".co", strings.Repeat("a", 61) + ".com"}, strings.Repeat("a", 61) + "-2"},
 		{"a" + long, nil, "a" + strings.Repeat("é", 31)}, // the limit is inside a letter
 		{long, []string{strings.Repeat("é", 32)}, strings.Repeat("é", 31) + "-2"},
 	} {

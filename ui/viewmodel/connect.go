@@ -42,7 +42,7 @@ func NewConnect(p say.Printer, s app.State, l app.Login, since, now time.Time) C
 	c.Fields = append(c.Fields, Field{Name: p.Say("Server"), Value: reachable(host)}, Field{Name: p.Say("Port"), Value: port},
 		Field{Name: p.Say("Security"), Value: p.Say("None")})
 	if l.Auth == "off" {
-		c.Fields = append(c.Fields, Field{Name: p.Say("Sign-in"), Value: p.Say("None")})
+		c.Fields = append(c.Fields, Field{Name: p.Say("Sign-in"), Value: p.Say("Not needed")})
 	} else {
 		c.Fields = append(c.Fields, Field{Name: p.Say("User name"), Value: l.User}, Field{Name: p.Say("Password"), Value: l.Password, Secret: true})
 	}

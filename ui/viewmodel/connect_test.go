@@ -21,11 +21,11 @@ func TestConnectFields(t *testing.T) {
 		{"with a password", app.Login{Address: "127.0.0.1:2525", User: "local", Password: "s3cret", Auth: "required"},
 			[]Field{{"Server", "127.0.0.1", false}, {"Port", "2525", false}, {"Security", "None", false}, {"User name", "local", false}, {"Password", "s3cret", true}}, true},
 		{"without", app.Login{Address: "[::1]:2526", Auth: "off"},
-			[]Field{{"Server", "::1", false}, {"Port", "2526", false}, {"Security", "None", false}, {"Sign-in", "None", false}}, true},
+			[]Field{{"Server", "::1", false}, {"Port", "2526", false}, {"Security", "None", false}, {"Sign-in", "Not needed", false}}, true},
 		{"for the whole network", app.Login{Address: "0.0.0.0:2525", Auth: "off"},
-			[]Field{{"Server", "127.0.0.1", false}, {"Port", "2525", false}, {"Security", "None", false}, {"Sign-in", "None", false}}, false},
+			[]Field{{"Server", "127.0.0.1", false}, {"Port", "2525", false}, {"Security", "None", false}, {"Sign-in", "Not needed", false}}, false},
 		{"for the whole network, IPv6", app.Login{Address: "[::]:2525", Auth: "off"},
-			[]Field{{"Server", "::1", false}, {"Port", "2525", false}, {"Security", "None", false}, {"Sign-in", "None", false}}, false},
+			[]Field{{"Server", "::1", false}, {"Port", "2525", false}, {"Security", "None", false}, {"Sign-in", "Not needed", false}}, false},
 		{"nothing listens", app.Login{Auth: "required"}, []Field{}, false},
 	} {
 		got := NewConnect(say.English, state(app.MoodIdle), c.login, time.Time{}, nine)

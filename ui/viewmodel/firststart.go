@@ -1,7 +1,6 @@
 package viewmodel
 
 import (
-	"errors"
 	"time"
 
 	"servicesmtp.net/companion/app"
@@ -10,33 +9,22 @@ import (
 
 // Verdict is what became of an account that a person entered.
 type Verdict struct {
-	OK      bool
-	Tone    Tone
-	Title   string
-	Text    string
-	Place   string // where the password is kept
-	Plan    *Quota // as soon as the relay has told it
-	Details string // what a machine said
+	Tone  Tone
+	Title string
+	Place string // where the password is kept
+	Plan  *Quota // as soon as the relay has told it
 }
 
-// NewVerdict says err, or that the account works. a is the account as it is
-// stored then; q may be nil.
-func NewVerdict(p say.Printer, err error, a app.AccountInfo, q *app.QuotaState, now time.Time) Verdict {
-	if err != nil {
-		v := Verdict{Tone: Alarm, Title: p.Say("The account could not be stored."), Text: p.Say("Look at the log."), Details: err.Error()}
-		if said, ok := app.Words(err); ok {
-			v.Title, v.Text, v.Details = p.Words(said.Sentence), p.Words(said.Action), ""
-			var u *app.UserError
-			if errors.As(err, &u) && u.Err != nil {
-				v.Details = u.Err.Error()
-			}
-		}
-		return v
-	}
-	v := Verdict{OK: true, Tone: Success, Title: p.Say("The account works."), Text: p.Say("Now connect your mail program."), Place: PasswordPlace(p, a)}
+// NewVerdict says that an account works, or only that it is stored where the
+// relay was not asked. a is the account as it is stored; q may be nil.
+func NewVerdict(p say.Printer, checked bool, a app.AccountInfo, q *app.QuotaState, now time.Time) Verdict {
+	v := Verdict{Tone: Success, Title: p.Say("The account works."), Place: PasswordPlace(p, a)}
 	if q != nil {
 		plan := newQuota(p, q, now)
 		v.Plan = &plan
+	}
+	if !checked && q == nil { // what the relay tells about an account, it tells to whom it accepts
+		v.Tone, v.Title = Warn, p.Say("The account is stored. Whether the relay accepts it shows when the relay can be reached.")
 	}
 	return v
 }

@@ -1,8 +1,6 @@
 package viewmodel
 
 import (
-	"errors"
-	"fmt"
 	"testing"
 
 	"servicesmtp.net/companion/app"
@@ -10,31 +8,27 @@ import (
 )
 
 func TestVerdict(t *testing.T) {
-	refused := &app.UserError{Sentence: "The relay does not accept this account's name or password.", Action: "Enter the password again.", Err: errors.New("535 5.7.8")}
+	told := &app.QuotaState{Plan: "standard", Emails: 1, EmailsLimit: 50_000, Reset: nine, AsOf: nine}
 	for _, c := range []struct {
-		name                 string
-		err                  error
-		ok                   bool
-		tone                 Tone
-		title, text, details string
+		name    string
+		checked bool
+		quota   *app.QuotaState
+		tone    Tone
+		title   string
 	}{
-		{"works", nil, true, Success, "The account works.", "Now connect your mail program.", ""},
-		{"refused", fmt.Errorf("set account: %w", refused), false, Alarm, refused.Sentence, refused.Action, "535 5.7.8"},
-		{"no words", errors.New("disk on fire"), false, Alarm, "The account could not be stored.", "Look at the log.", "disk on fire"},
-		{"no action and no cause", &app.UserError{Sentence: "It is so."}, false, Alarm, "It is so.", "", ""},
+		{"checked", true, nil, Success, "The account works."},
+		{"checked, with its plan", true, told, Success, "The account works."},
+		{"offline", false, nil, Warn, "The account is stored. Whether the relay accepts it shows when the relay can be reached."},
+		{"no longer offline", false, told, Success, "The account works."},
 	} {
-		got := NewVerdict(say.English, c.err, app.AccountInfo{Credential: "keyring"}, nil, nine)
-		if got.OK != c.ok || got.Tone != c.tone || got.Title != c.title || got.Text != c.text || got.Details != c.details {
+		got := NewVerdict(say.English, c.checked, app.AccountInfo{Credential: "keyring"}, c.quota, nine)
+		if got.Tone != c.tone || got.Title != c.title || got.Place == "" || (got.Plan != nil) != (c.quota != nil) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
-		if (got.Place != "") != c.ok || got.Plan != nil {
-			t.Errorf("%s: the password is %q, the plan %v", c.name, got.Place, got.Plan)
+		if got.Plan != nil && got.Plan.Lines[0].Value != "standard" {
+			t.Errorf("%s: the plan is %+v", c.name, got.Plan)
 		}
-		checkSaid(t, NewVerdict(marked, c.err, app.AccountInfo{}, nil, nine), ".Tone", ".Details")
-	}
-	q := &app.QuotaState{Plan: "standard", Emails: 1, EmailsLimit: 50_000, Reset: nine, AsOf: nine}
-	if got := NewVerdict(say.English, nil, app.AccountInfo{}, q, nine); got.Plan == nil || got.Plan.Lines[0].Value != "standard" {
-		t.Errorf("the plan is %+v", got.Plan)
+		checkSaid(t, NewVerdict(marked, c.checked, app.AccountInfo{}, c.quota, nine), ".Tone", ".Plan")
 	}
 }
 

@@ -130,18 +130,15 @@ func NewJobCards(p say.Printer, s app.State, now time.Time) (cards []JobCard, mo
 func newJobCard(p say.Printer, j app.JobState, a app.AccountState, now time.Time) JobCard {
 	gone := settled(j)
 	c := JobCard{
-		ID: j.ID, Title: sender(p, j.From), Tone: toneOf(a.Mood), Share: share(int64(gone), int64(j.Recipients)),
-		Kind: p.Say("Newsletter"), Doubt: j.State == "uncertain",
+		ID: j.ID, Title: sender(p, j.From), Share: share(int64(gone), int64(j.Recipients)),
+		Kind: p.Say("Newsletter"), Doubt: j.State == jobUncertain,
 		Count:   p.Text(say.N(j.Recipients, "{{.Done}} of {{.N}} recipient", "{{.Done}} of {{.N}} recipients").With("Done", gone)),
 		Batches: p.Text(say.N(j.Batches, "{{.Done}} of {{.N}} batch", "{{.Done}} of {{.N}} batches").With("Done", j.BatchesDone)),
 	}
 	if j.Lane == mail.Personal.String() {
 		c.Kind = p.Say("Personal message")
 	}
-	c.State = jobWord(p, j, a)
-	if c.Doubt {
-		c.Tone = Alarm
-	}
+	c.Tone, c.State = jobState(p, j, a)
 	if a.Pace.PerMinute > 0 {
 		c.Pace = p.Text(say.N(a.Pace.PerMinute, "{{.N}} recipient a minute", "{{.N}} recipients a minute"))
 	}
@@ -157,21 +154,6 @@ func newJobCard(p say.Printer, j app.JobState, a app.AccountState, now time.Time
 		c.Slowed = p.Words(a.Said.Sentence)
 	}
 	return c
-}
-
-// jobWord says in a word or two how far a job is.
-func jobWord(p say.Printer, j app.JobState, a app.AccountState) string {
-	switch {
-	case j.State == "uncertain":
-		return p.Say("In doubt")
-	case a.Mood == app.MoodPaused:
-		return p.Say("Paused")
-	case a.Hold != nil:
-		return p.Say("Waiting")
-	case j.State == "sending":
-		return p.Say("Sending")
-	}
-	return p.Say("Queued")
 }
 
 // sender is whose mail it is; the empty reverse-path is that of reports

@@ -19,10 +19,10 @@ type FilterOption struct {
 func JobFilters(p say.Printer) []FilterOption {
 	return []FilterOption{
 		{"", p.Say("All messages")},
-		{"open", p.Say("Not done")},
+		{"open", p.Say("Not finished")},
 		{"uncertain", p.Say("In doubt")},
 		{"failed", p.Say("With failures")},
-		{"done", p.Say("Done")},
+		{"done", p.Say("Finished")},
 	}
 }
 
@@ -108,7 +108,9 @@ func jobState(p say.Printer, j app.JobState, a app.AccountState) (Tone, string) 
 		return doneState(p, j)
 	case paused(a):
 		return Muted, p.Say("Paused")
-	case j.State == jobSending && a.Hold == nil:
+	case a.Hold != nil: // not for its turn, as the others
+		return Warn, p.Say("Waiting")
+	case j.State == jobSending:
 		return Busy, p.Say("Sending")
 	}
 	return Muted, p.Say("Waiting")
@@ -123,9 +125,9 @@ func doneState(p say.Printer, j app.JobState) (Tone, string) {
 	case c.Failed > 0:
 		return Warn, p.Text(say.T("Sent, {{.Failed}}").With("Failed", say.N(c.Failed, "{{.N}} failed", "{{.N}} failed")))
 	case c.Uncertain > 0 && c.Accepted == 0:
-		return Warn, p.Text(say.N(c.Uncertain, "{{.N}} unclear", "{{.N}} unclear"))
+		return Warn, p.Text(say.N(c.Uncertain, "{{.N}} in doubt", "{{.N}} in doubt"))
 	case c.Uncertain > 0:
-		return Warn, p.Text(say.T("Sent, {{.Unclear}}").With("Unclear", say.N(c.Uncertain, "{{.N}} unclear", "{{.N}} unclear")))
+		return Warn, p.Text(say.T("Sent, {{.Doubt}}").With("Doubt", say.N(c.Uncertain, "{{.N}} in doubt", "{{.N}} in doubt")))
 	case c.Cancelled > 0 && c.Accepted == 0:
 		return Muted, p.Say("Taken back")
 	case c.Cancelled > 0:

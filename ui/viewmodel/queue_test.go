@@ -30,7 +30,7 @@ func TestJobRow(t *testing.T) {
 	}{
 		{"new", "queued", app.Counts{Queued: 5000}, free, "0 of 5,000", "Waiting", Muted, true, true},
 		{"begun", "sending", app.Counts{Queued: 3700, Deferred: 100, Accepted: 1188, Failed: 12}, free, "1,200 of 5,000", "Sending", Busy, true, true},
-		{"begun, relay away", "sending", app.Counts{Queued: 3800, Accepted: 1200}, held, "1,200 of 5,000", "Waiting", Muted, true, true},
+		{"begun, relay away", "sending", app.Counts{Queued: 3800, Accepted: 1200}, held, "1,200 of 5,000", "Waiting", Warn, true, true},
 		{"paused", "sending", app.Counts{Queued: 3800, Accepted: 1200}, stopped, "1,200 of 5,000", "Paused", Muted, false, true},
 		{"in doubt, more waits", "uncertain", app.Counts{Queued: 1000, Accepted: 3950, Uncertain: 50}, free, "3,950 of 5,000", "In doubt", Alarm, true, true},
 		{"only doubt is left", "uncertain", app.Counts{Accepted: 4950, Uncertain: 50}, stopped, "4,950 of 5,000", "In doubt", Alarm, false, false},
@@ -39,8 +39,8 @@ func TestJobRow(t *testing.T) {
 		{"some failed", "done", app.Counts{Accepted: 4988, Failed: 12}, free, "5,000", "Sent, 12 failed", Warn, false, false},
 		{"failures stand before what was taken back", "done", app.Counts{Accepted: 4000, Failed: 1, Cancelled: 999}, free, "5,000", "Sent, 1 failed", Warn, false, false},
 		{"all failed", "done", app.Counts{Failed: 5000}, free, "5,000", "5,000 failed", Alarm, false, false},
-		{"left in doubt", "done", app.Counts{Accepted: 4950, Uncertain: 50}, free, "5,000", "Sent, 50 unclear", Warn, false, false},
-		{"all left in doubt", "done", app.Counts{Uncertain: 5000}, free, "5,000", "5,000 unclear", Warn, false, false},
+		{"left in doubt", "done", app.Counts{Accepted: 4950, Uncertain: 50}, free, "5,000", "Sent, 50 in doubt", Warn, false, false},
+		{"all left in doubt", "done", app.Counts{Uncertain: 5000}, free, "5,000", "5,000 in doubt", Warn, false, false},
 		{"taken back", "done", app.Counts{Cancelled: 5000}, free, "5,000", "Taken back", Muted, false, false},
 		{"the rest taken back", "done", app.Counts{Accepted: 1200, Cancelled: 3800}, free, "5,000", "Sent, 3,800 taken back", Muted, false, false},
 	} {
@@ -48,6 +48,9 @@ func TestJobRow(t *testing.T) {
 		got := NewJobRow(say.English, j, []app.AccountState{{Name: "other", Mood: app.MoodPaused}, c.account}, queueNow)
 		if got.Recipients != c.recipients || got.State != c.words || got.Tone != c.tone {
 			t.Errorf("%s: got %q, %q, %q, want %q, %q, %q", c.name, got.Recipients, got.State, got.Tone, c.recipients, c.words, c.tone)
+		}
+		if card := newJobCard(say.English, j, c.account, queueNow); card.State != got.State || card.Tone != got.Tone {
+			t.Errorf("%s: the overview says %q, %q, the queue %q, %q", c.name, card.State, card.Tone, got.State, got.Tone)
 		}
 		if got.MayRetry != c.retry || got.MayTakeBack != c.back {
 			t.Errorf("%s: got retry %v, take back %v, want %v, %v", c.name, got.MayRetry, got.MayTakeBack, c.retry, c.back)
@@ -113,7 +116,7 @@ func TestFilters(t *testing.T) {
 		got  []FilterOption
 		want string
 	}{
-		{"jobs", JobFilters(say.English), "=All messages open=Not done uncertain=In doubt failed=With failures done=Done"},
+		{"jobs", JobFilters(say.English), "=All messages open=Not finished uncertain=In doubt failed=With failures done=Finished"},
 		{"recipients", RecipientFilters(say.English),
 			"=All recipients queued=Waiting accepted=Sent delivered=Delivered deferred=Delayed failed=Failed uncertain=In doubt cancelled=Taken back"},
 		{"one account", AccountFilters(say.English, accounts[:1]), ""},
