@@ -19,7 +19,7 @@ RELEASE_TAGS = migrated_fynedo
 # Packages with goroutines are tested with the race detector; that needs cgo.
 RACE_PKGS = $(shell $(GO) list ./app/... ./server/... ./internal/... ./relayclient/... ./assets/... ./ui/... ./cmd/...)
 
-.PHONY: help run build window package windows test unit vet e2e lint bench fuzz generate clean setup-run setup-package setup-windows setup-test
+.PHONY: help run build window debug screenshots bench-window package windows test unit vet e2e lint bench fuzz generate clean setup-run setup-package setup-windows setup-test
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "%-12s %s\n", $$1, $$2}'

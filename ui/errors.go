@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"servicesmtp.net/companion/app"
@@ -84,7 +85,7 @@ func errorColumns(u *UI) []look.Column[viewmodel.ErrorRow] {
 	p := u.say
 	list := []look.Column[viewmodel.ErrorRow]{
 		{Title: p.Say("Address"), Width: 150, Grow: 2, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Address} }},
-		{Title: p.Say("Reason"), Width: 160, Grow: 3, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Reason} }},
+		{Title: p.Say("Reason"), Width: 196, Grow: 3, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Reason} }},
 		{Title: p.Say("Reply of the server"), Width: 120, Grow: 2, Drop: 3, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Reply, Quiet: true} }},
 		{Title: p.Say("Refused by"), Width: 142, Drop: 2, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Source, Quiet: true} }},
 		{Title: p.Say("When"), Width: 130, Drop: 1, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.When, Quiet: true} }},
@@ -113,6 +114,9 @@ func (e *errorsPage) leave() {
 func (e *errorsPage) show(s app.State) {
 	e.bar.setAccounts(viewmodel.AccountFilters(e.ui.say, s.Accounts))
 }
+
+// focusList takes the keyboard to the list.
+func (e *errorsPage) focusList() { e.rows.Focus(e.ui.win.Canvas()) }
 
 func (e *errorsPage) focusSearch() { e.bar.focus() }
 
@@ -226,7 +230,9 @@ type rowDetails struct {
 func newRowDetails(u *UI, moved func()) *rowDetails {
 	d := &rowDetails{moved: moved, words: look.NewText(look.Body, ""), reply: widget.NewLabel("")}
 	d.reply.Wrapping, d.reply.Selectable, d.reply.TextStyle.Monospace = fyne.TextWrapWord, true, true
-	scroll := container.NewVScroll(look.Vertical(0, d.words, d.reply))
+	// The label has a margin of its own: its text lines up with the words.
+	reply := container.New(layout.NewCustomPaddedLayout(0, 0, -theme.InnerPadding(), 0), d.reply)
+	scroll := container.NewVScroll(look.Vertical(0, d.words, reply))
 	scroll.SetMinSize(fyne.NewSize(0, detailsHeight))
 	copyIt := widget.NewButtonWithIcon(u.say.Say("Copy"), look.Icon("copy"), func() { u.cfg.App.Clipboard().SetContent(d.copied) })
 	copyIt.Importance = widget.LowImportance

@@ -10,6 +10,9 @@ import (
 // searcher is a page with a search.
 type searcher interface{ focusSearch() }
 
+// lister is a page that is mostly a list.
+type lister interface{ focusList() }
+
 // keyTaker is a page with a use for single keys that no widget wants.
 type keyTaker interface{ typedKey(fyne.KeyName) bool }
 
@@ -51,6 +54,9 @@ func (u *UI) shortcuts() {
 		bind(key, func() {
 			if u.content != nil && u.content.nav != nil && !u.asking() {
 				u.content.nav.Select(i)
+				if l, ok := u.content.current.(lister); ok {
+					l.focusList() // the hands are on the keyboard
+				}
 			}
 		})
 	}

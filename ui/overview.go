@@ -33,6 +33,10 @@ type overviewPage struct {
 	shownJobs    []viewmodel.JobCard
 }
 
+// leastTile is the width in which a plan's ring and numbers stand beside each
+// other.
+const leastTile = 380
+
 // plotEvery is how often the plot is read anew while it is in sight.
 const plotEvery = 10 * time.Second
 
@@ -45,7 +49,7 @@ func newOverviewPage(u *UI) *overviewPage {
 	o.notices, o.jobs = look.Vertical(gap()), look.Vertical(gap())
 	o.notices.Hidden, o.jobs.Hidden = true, true // an empty one would still take a gap
 	o.sentCard = look.NewCard(u.say.Say("Sent lately"), o.plot)
-	o.tiles = look.Tiles(section, 300, o.sentCard)
+	o.tiles = look.Tiles(section, leastTile, o.sentCard)
 	o.root = look.NewPage(look.PageSpec{
 		Title: u.say.Say("Overview"), Content: look.Vertical(section, o.headline, o.notices, o.tiles, o.jobs),
 	})
@@ -92,7 +96,7 @@ func (o *overviewPage) show(s app.State) {
 	now := time.Now()
 	h := viewmodel.NewHeadline(o.ui.say, s)
 	n := o.ui.notice(h)
-	if h.Deed == app.DeedNone && len(s.Jobs) == 0 && s.LastMail == nil {
+	if h.Deed == app.DeedNone && viewmodel.NeverUsed(s) {
 		n.Text = o.ui.say.Say("To send mail, connect your mail program with the companion.")
 		n.Button, n.OnButton = o.ui.say.Say("Connect a mail program"), func() { o.ui.openPage(pageConnect) }
 	}

@@ -261,7 +261,7 @@ func (q *queuePage) openJob(j app.JobState) {
 	q.stack.Refresh()
 	if q.inSight {
 		q.job.enter()
-		q.job.rows.Focus(q.ui.win.Canvas())
+		q.focusList()
 	}
 }
 
@@ -277,8 +277,17 @@ func (q *queuePage) closeJob() {
 	if q.inSight {
 		q.enter()
 		q.show(q.ui.state)
-		q.rows.Focus(q.ui.win.Canvas())
+		q.focusList()
 	}
+}
+
+// focusList takes the keyboard to the list in sight.
+func (q *queuePage) focusList() {
+	if q.job != nil {
+		q.job.rows.Focus(q.ui.win.Canvas())
+		return
+	}
+	q.rows.Focus(q.ui.win.Canvas())
 }
 
 // focusSearch takes the keyboard to the search in sight.

@@ -49,7 +49,7 @@ func newShell(u *UI) *shell {
 	s := &shell{ui: u, body: container.NewStack()}
 	if u.first {
 		s.current = newFirstStart(u)
-		s.root = s.current.object()
+		s.root = container.NewStack(space(windowLeast), s.current.object())
 		return s
 	}
 	p := u.say

@@ -31,7 +31,7 @@ func TestScreenshots(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d := newDesk(t, offer{size: [2]int{2300, 1600}, world: world.Options{Window: world.Release, Fresh: true, RPM: 600, Auth: "required", Settings: "[window]\nlanguage = \"en\"\ntheme = \"light\"\n"}})
+	d := newDesk(t, offer{size: [2]int{2300, 1600}, world: world.Options{Window: world.Release, Fresh: true, RPM: 600, Listen: "127.0.0.1:2525", Auth: "required", Settings: "[window]\nlanguage = \"en\"\ntheme = \"light\"\n"}})
 	picture := func(s style, view string) {
 		t.Helper()
 		d.Move(2299, 1599)                  // nothing is pointed at
@@ -97,5 +97,5 @@ func (d *desk) newsletter() {
 	d.sendAs("anna@example.com", []string{"print@dst.invalid"}, world.Message("Poster", 2_500_000))
 	d.Far.WaitRecipients(d.t, 4, time.Minute)
 	d.sendAs("news@example.com", world.Addresses(5000, "reader", "dst.invalid"), world.Message("November", 60_000))
-	d.Far.WaitRecipients(d.t, 600, 3*time.Minute)
+	d.Far.WaitRecipients(d.t, 400, 3*time.Minute)
 }

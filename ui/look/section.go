@@ -1,6 +1,8 @@
 package look
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
@@ -64,14 +66,18 @@ func (r *keyValuesRenderer) Objects() []fyne.CanvasObject {
 func (r *keyValuesRenderer) gap() float32 { return theme.SizeForWidget(SizeNameGap, r.k) }
 
 // keyWidth is that of the widest key, but not more than two fifths, or what
-// the values leave where they are short.
+// the values leave where they are short. A word of a key is not
+// broken for that, unless it takes more than half.
 func (r *keyValuesRenderer) keyWidth(total float32) float32 {
-	keys, values := float32(0), float32(0)
+	keys, values, word := float32(0), float32(0), float32(0)
 	for _, row := range r.rows {
 		keys = max(keys, row[0].font().width(row[0].Text))
 		values = max(values, row[1].font().width(row[1].Text))
+		for w := range strings.FieldsSeq(row[0].Text) {
+			word = max(word, row[0].font().width(w))
+		}
 	}
-	return min(keys, max(total*2/5, total-2*r.gap()-values))
+	return max(min(word, total/2), min(keys, max(total*2/5, total-2*r.gap()-values)))
 }
 
 func (r *keyValuesRenderer) Layout(size fyne.Size) {

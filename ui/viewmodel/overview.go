@@ -93,6 +93,18 @@ func left(p say.Printer, q *app.QuotaState) string {
 	return p.Text(say.N(int(n), "{{.N}} e-mail", "{{.N}} e-mails"))
 }
 
+// NeverUsed says that no mail program has ever been connected, as far as is
+// known: nothing came since the start, nothing waits, nothing was sent in any
+// account's period.
+func NeverUsed(s app.State) bool {
+	for _, a := range s.Accounts {
+		if a.Quota != nil && a.Quota.Emails > 0 {
+			return false
+		}
+	}
+	return s.LastMail == nil && len(s.Jobs) == 0
+}
+
 // JobCard is one job in progress.
 type JobCard struct {
 	ID      mail.JobID

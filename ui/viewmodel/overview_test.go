@@ -97,6 +97,28 @@ func TestSharesStayInTheirPlace(t *testing.T) {
 	})
 }
 
+func TestNeverUsed(t *testing.T) {
+	fresh := app.AccountState{Name: "office", Quota: &app.QuotaState{EmailsLimit: 50_000}}
+	used := app.AccountState{Name: "shop", Quota: &app.QuotaState{Emails: 1}}
+	came, waits := state(app.MoodIdle, fresh), state(app.MoodIdle, fresh)
+	came.LastMail, waits.Jobs = &app.LastMail{}, []app.JobState{newsletterJob("A", 1, 1)}
+	for _, c := range []struct {
+		name  string
+		state app.State
+		want  bool
+	}{
+		{"nothing is known", state(app.MoodIdle, app.AccountState{Name: "office"}), true},
+		{"a new account", state(app.MoodIdle, fresh), true},
+		{"another was used", state(app.MoodIdle, fresh, used), false},
+		{"mail came", came, false},
+		{"mail waits", waits, false},
+	} {
+		if got := NeverUsed(c.state); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
 func TestJobCards(t *testing.T) {
 	sending := app.AccountState{Name: "office", Mood: app.MoodSending, Messages: 1, Recipients: 3800, Pace: app.PaceState{PerMinute: 600}, FinishAt: at(time.Hour)}
 	letter := newsletterJob("A", 5000, 3800)
