@@ -59,9 +59,11 @@ vet: ## go vet for the three systems
 e2e: build window debug ## the built programs with real mail programs, and the window with mouse and keyboard
 	COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -shuffle=on -count=1 -timeout 15m ./e2e/...
 
-PICTURES ?= $(CURDIR)/docs/pictures
-screenshots: setup-test build window debug ## pictures of every view, light and dark, English and Italian, 100 % and 200 % (PICTURES)
-	SCREENSHOTS=$(PICTURES) COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -tags screenshots -run Screenshots -count=1 -timeout 30m ./e2e/ui
+# Those that README shows.
+SHOWN = overview-light-en job-light-en connect-light-en overview-dark-it
+screenshots: setup-test build window debug ## bin/pictures/: every view, light and dark, English and Italian, 100 % and 200 %
+	SCREENSHOTS=$(CURDIR)/$(BIN)/pictures COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -tags screenshots -run Screenshots -count=1 -timeout 30m ./e2e/ui
+	@mkdir -p docs/pictures && for p in $(SHOWN); do cp $(BIN)/pictures/$$p.png docs/pictures/; done
 
 bench-window: setup-test build window debug ## what the window costs: start, idle, a list of 100,000 messages
 	COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -tags figures -run Figures -count=1 -timeout 30m -v ./e2e/ui | grep -v '^[=-]'

@@ -24,7 +24,7 @@ const (
 // The loop asks the window system for events 60 times a second, hidden or not,
 // which takes far more of the processor than all the rest of an idle
 // companion. Nothing in Fyne makes it wait. But it calls every animation once
-// a turn, and one that takes its time holds it: so it turns five times a
+// a turn, and one that takes its time holds it: so it turns a few times a
 // second. Work that comes through Do ends the wait at once; only what Fyne
 // itself brings waits for the turn's end, a signal to quit for example. Before
 // a click in the tray's menu there is stir.

@@ -72,7 +72,7 @@ func figureIdle(t *testing.T) {
 			d.CloseWindow(d.win)
 			d.NoWindow(title)
 		}
-		time.Sleep(15 * time.Second) // what was begun is done
+		time.Sleep(atRest + 10*time.Second) // what was begun is done
 		before := processor(t, pid)
 		time.Sleep(time.Minute)
 		used := processor(t, pid) - before

@@ -15,8 +15,10 @@ import (
 // TestFirstStart is a person's way from nothing to the first newsletter, once
 // with the build that is released and once with the one that watches threads.
 func TestFirstStart(t *testing.T) {
+	t.Parallel()
 	for _, build := range []string{world.Release, world.Debug} {
 		t.Run(build, func(t *testing.T) {
+			t.Parallel()
 			d := newDesk(t, offer{world: world.Options{Fresh: true, Window: build, Auth: "required", RPM: 600}})
 			d.open()
 			d.enterAccount()

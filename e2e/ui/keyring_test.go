@@ -26,6 +26,7 @@ func (d *desk) enterAccountOnly() {
 // TestNoDBus: without a session bus there is no keyring, no tray and no
 // notification. The window says where the password is, and mail leaves.
 func TestNoDBus(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{noBus: true, world: world.Options{Fresh: true}})
 	d.open()
 	d.enterAccountOnly()
@@ -74,6 +75,7 @@ func (d *desk) wantPasswordFile() {
 // TestLockedKeyring: a keyring that is locked at the start holds the queue and
 // not the listener; unlocked, everything leaves.
 func TestLockedKeyring(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{world: world.Options{Fresh: true}})
 	d.open()
 	d.enterAccountOnly()
@@ -100,6 +102,7 @@ func TestLockedKeyring(t *testing.T) {
 // TestVanishedKeyring: a keyring that goes away keeps nothing from being taken;
 // after a restart the window asks for the password, which then lies in a file.
 func TestVanishedKeyring(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{world: world.Options{Fresh: true}})
 	d.open()
 	d.enterAccountOnly()

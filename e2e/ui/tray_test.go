@@ -15,6 +15,7 @@ import (
 // TestTray uses the companion from the panel only: what the icon's menu says
 // and does, a click, and the notification at the end of a newsletter.
 func TestTray(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{world: world.Options{RPM: 1200}})
 	d.open()
 	item := d.watcher.WaitItem()
@@ -68,6 +69,7 @@ func TestTray(t *testing.T) {
 // TestPanelRestarts: a panel that goes and comes finds the icon again, and a
 // window that only its tray could bring back comes by itself.
 func TestPanelRestarts(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{})
 	d.open()
 	d.watcher.WaitItem()
@@ -86,6 +88,7 @@ func TestPanelRestarts(t *testing.T) {
 
 // TestSecondStart: it brings the window of the first in front and ends.
 func TestSecondStart(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{})
 	d.open()
 	d.hide()
@@ -97,6 +100,7 @@ func TestSecondStart(t *testing.T) {
 // TestWithoutTray: closing the window minimises it, and a second start brings
 // it back.
 func TestWithoutTray(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{noTray: true})
 	d.open()
 	d.see("Ready. Nothing waits to be sent.")
@@ -117,7 +121,9 @@ func TestWithoutTray(t *testing.T) {
 // TestHiddenStart: at login the companion starts in the tray only, and without
 // a tray with a window.
 func TestHiddenStart(t *testing.T) {
+	t.Parallel()
 	t.Run("tray", func(t *testing.T) {
+		t.Parallel()
 		d := newDesk(t, offer{world: world.Options{Args: []string{"--hidden"}}})
 		d.StartCompanion()
 		item := d.watcher.WaitItem()
@@ -130,6 +136,7 @@ func TestHiddenStart(t *testing.T) {
 		d.quit()
 	})
 	t.Run("no tray", func(t *testing.T) {
+		t.Parallel()
 		d := newDesk(t, offer{noTray: true, world: world.Options{Args: []string{"--hidden"}}})
 		d.open()
 		d.see("Ready. Nothing waits to be sent.")

@@ -31,6 +31,7 @@ func (d *desk) over(to ...string) {
 }
 
 func TestWrongPassword(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{})
 	right := d.Password
 	d.Write("password", "not the password")
@@ -46,18 +47,20 @@ func TestWrongPassword(t *testing.T) {
 }
 
 func TestUnreachableRelay(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{})
 	d.open()
 	d.Relay.Kill()
 	d.sendOne("kept@dst.invalid")
-	d.see("The relay cannot be reached from this network.", "sending goes on by itself", "Try again now")
+	d.see("The relay cannot be reached from this network.", "sending goes on by itself", "Retry now")
 	d.shot("unreachable")
 	d.StartRelay()
-	d.click("Try again now")
+	d.click("Retry now")
 	d.over("kept@dst.invalid")
 }
 
 func TestUntrustedCertificate(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{})
 	trust := d.Distrust()
 	d.open()
@@ -65,11 +68,12 @@ func TestUntrustedCertificate(t *testing.T) {
 	d.see("The relay's certificate is not trusted, so no password was sent.", "Check this computer's clock")
 	d.shot("certificate")
 	trust()
-	d.click("Try again now")
+	d.click("Retry now")
 	d.over("kept@dst.invalid")
 }
 
 func TestFullQuota(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, offer{world: world.Options{Plan: "unlimited-entry-month"}}) // 9,000 e-mails, then cut off
 	d.open()
 	big := world.Addresses(8990, "big", "dst.invalid")
@@ -89,6 +93,7 @@ func TestFullQuota(t *testing.T) {
 }
 
 func TestBusyPort(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +120,7 @@ func TestBusyPort(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	var o world.Options
 	want := "The spool is full"
 	if o.SmallDisk(t) {

@@ -43,7 +43,7 @@ func DeedLabel(p say.Printer, d app.Deed) string {
 	case app.DeedResume:
 		return p.Say("Resume sending")
 	case app.DeedRetry:
-		return p.Say("Try again now")
+		return p.Say("Retry now")
 	case app.DeedQueue:
 		return p.Say("Look at the queue")
 	case app.DeedListen:
