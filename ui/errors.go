@@ -87,7 +87,7 @@ func errorColumns(u *UI) []look.Column[viewmodel.ErrorRow] {
 		{Title: p.Say("Address"), Width: 150, Grow: 2, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Address} }},
 		{Title: p.Say("Reason"), Width: 196, Grow: 3, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Reason} }},
 		{Title: p.Say("Reply of the server"), Width: 120, Grow: 2, Drop: 3, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Reply, Quiet: true} }},
-		{Title: p.Say("Refused by"), Width: 142, Drop: 2, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Source, Quiet: true} }},
+		{Title: p.Say("Refused by"), Width: 170, Drop: 2, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.Source, Quiet: true} }},
 		{Title: p.Say("When"), Width: 130, Drop: 1, Cell: func(r viewmodel.ErrorRow) look.Cell { return look.Cell{Text: r.When, Quiet: true} }},
 	}
 	if len(u.state.Accounts) > 1 {

@@ -3,7 +3,6 @@
 package ui
 
 import (
-	"bytes"
 	"fmt"
 	"image"
 	"image/draw"
@@ -77,22 +76,31 @@ func figureIdle(t *testing.T) {
 		time.Sleep(time.Minute)
 		used := processor(t, pid) - before
 		resident, graphics := memory(t, pid)
-		fmt.Printf("idle for 60 s, hidden %v: %.2f %% of a processor, %d MB resident, %d MB of them files of OpenGL\n",
+		fmt.Printf("idle for 60 s, hidden %v: %.3f %% of a processor, %d MB resident, %d MB of them files of OpenGL\n",
 			hidden, used.Seconds()/60*100, resident>>20, graphics>>20)
 	}
 }
 
-// processor is the time that a process has used.
-func processor(t *testing.T, pid int) time.Duration {
+// processor is the time that the threads of a process have used so far.
+func processor(t *testing.T, pid int) (used time.Duration) {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("threads of %d: %d, %v", pid, len(files), err)
 	}
-	f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	user, _ := strconv.Atoi(f[11]) // proc(5): utime, stime, in hundredths of a second
-	system, _ := strconv.Atoi(f[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		spent, _, _ := strings.Cut(string(text), " ") // in nanoseconds
+		n, err := strconv.ParseInt(spent, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used += time.Duration(n)
+	}
+	return used
 }
 
 var ofGraphics = regexp.MustCompile(`libLLVM|/dri/|libgallium|libGL|swrast`)

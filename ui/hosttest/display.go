@@ -180,7 +180,8 @@ func (d *Display) CloseWindow(w Window) {
 // Move moves the mouse to a place on the screen.
 func (d *Display) Move(x, y int) {
 	d.t.Helper()
-	d.do("mousemove", "--sync", strconv.Itoa(x), strconv.Itoa(y))
+	// Without --sync, which waits for ever so long where the mouse is there already.
+	d.do("mousemove", strconv.Itoa(x), strconv.Itoa(y))
 }
 
 // Click clicks the left button at a place on the screen.
