@@ -226,6 +226,7 @@ func (e *Engine) addAccount(ctx context.Context, s settings.Account) error {
 	a.relay = &relay{account: s, secrets: e.cfg.Secrets, agent: "ServiceSMTP-Companion/" + e.cfg.Version}
 	a.sender = e.newSender(a, pace.Restore(e.limits(nil), leaves(attempts), now))
 	a.follower = e.newFollower(a)
+	a.sender.full = a.follower.Now
 	a.sender.handed = func() {
 		a.follower.Soon()
 		a.relay.loginWorks()

@@ -58,6 +58,9 @@ func (s *sender) hold(h mail.Hold) {
 	s.held.retryAt = s.held.next(now)
 	failures, retryAt := s.held.failures, s.held.retryAt
 	s.mu.Unlock()
+	if h.Reason == mail.HoldQuota && !again {
+		s.full()
+	}
 	level := s.log.Warn
 	if again {
 		level = s.log.Debug

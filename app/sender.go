@@ -42,6 +42,7 @@ type sender struct {
 	log     *slog.Logger
 	changed func() // the state has changed
 	handed  func() // the relay has answered to a batch
+	full    func() // the relay says that the plan is used up, and has not said so before
 
 	wake    chan struct{} // holds a token when the loop must look again
 	doubt   chan struct{} // holds a token when a batch became unknown

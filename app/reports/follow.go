@@ -46,6 +46,7 @@ type Follower struct {
 	turn chan struct{}       // holds one token for whoever uses client
 	held *relayclient.Client // nil: Client must be asked; needs turn
 	soon chan struct{}       // asks for a refresh
+	now  chan struct{}       // asks for one that does not wait
 
 	// Each ends the wait of one loop after a failure.
 	retryEvents, retryFacts chan struct{}
@@ -58,7 +59,7 @@ func (c *Cache) Follower(a Account) *Follower {
 	}
 	return &Follower{
 		Account: a, cache: c, log: c.log.With("account", a.Name),
-		turn: make(chan struct{}, 1), soon: make(chan struct{}, 1), retryEvents: make(chan struct{}, 1), retryFacts: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), soon: make(chan struct{}, 1), now: make(chan struct{}, 1), retryEvents: make(chan struct{}, 1), retryFacts: make(chan struct{}, 1),
 	}
 }
 
@@ -74,6 +75,13 @@ func (f *Follower) Run(ctx context.Context) error {
 // Soon says that mail was handed over, so that quota and usage have changed.
 // It never blocks.
 func (f *Follower) Soon() { signal(f.soon) }
+
+// Now is Soon for what a person looks at next, as when the plan is used up: it
+// does not wait for half a minute since the refresh before.
+func (f *Follower) Now() {
+	signal(f.soon)
+	signal(f.now)
+}
 
 // Refresh reads everything now, within ctx's deadline, and says why it could
 // not. What it read before a failure is stored.
@@ -140,7 +148,7 @@ func (f *Follower) followFacts(ctx context.Context) {
 			continue
 		}
 		failures = 0
-		if sleep(ctx, refreshSoonest, nil) {
+		if sleep(ctx, refreshSoonest, f.now) {
 			sleep(ctx, f.validity(ctx)-refreshSoonest, f.soon)
 		}
 	}

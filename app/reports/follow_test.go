@@ -164,6 +164,27 @@ func TestSoonWhileMailLeaves(t *testing.T) {
 	})
 }
 
+// TestNowDoesNotWait: one refresh at once, and then the usual pace again.
+func TestNowDoesNotWait(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Cache, r *relay, a *access) {
+		f := c.Follower(Account{Name: "office", Client: a.client})
+		stop := run(t, f)
+		defer stop()
+		time.Sleep(time.Second)
+		before := r.count("/v1/quota")
+		f.Now()
+		time.Sleep(time.Second)
+		if n := r.count("/v1/quota") - before; n != 1 {
+			t.Errorf("the quota was read %d times within a second, want once", n)
+		}
+		f.Soon()
+		time.Sleep(refreshSoonest / 2)
+		if n := r.count("/v1/quota") - before; n != 1 {
+			t.Errorf("the quota was read %d times, want the usual pace after that", n)
+		}
+	})
+}
+
 // TestEventsRefreshTheFacts: what was delivered has changed the usage.
 func TestEventsRefreshTheFacts(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Cache, r *relay, a *access) {

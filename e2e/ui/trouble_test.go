@@ -81,7 +81,7 @@ func TestFullQuota(t *testing.T) {
 	d.Far.WaitRecipients(t, len(big), 3*time.Minute)
 	held := world.Addresses(11, "held", "dst.invalid") // one more than is left
 	d.MustSend("news@example.com", held, world.Message("too many", 300))
-	d.see("The plan's volume is used up.", "Upgrade the plan", "Look at the usage")
+	d.see("The plan's volume is used up.", "Upgrade the plan", "8,990 of 9,000", "Look at the usage")
 	d.shot("quota")
 	d.click("Look at the usage")
 	d.see("Usage", "8,990")
