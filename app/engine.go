@@ -60,6 +60,7 @@ type Engine struct {
 	local    *secret.LocalLogin // nil while no password was ever asked for
 	accounts map[string]*account
 	paused   map[string]bool
+	lacks    lacks // of the disk
 	problem  error // of the spool, as met last; troubled holds a token when it has come
 	lastMail *LastMail
 }

@@ -75,18 +75,27 @@ func (i intake) Create(ctx context.Context, job mail.JobID, declared mail.ByteSi
 		i.e.spoolProblem(err)
 		return nil, err
 	}
-	return incoming{Incoming: in, e: i.e}, nil
+	return incoming{Incoming: in, e: i.e, declared: declared}, nil
 }
 
 type incoming struct {
 	*spool.Incoming
-	e *Engine
+	e        *Engine
+	declared mail.ByteSize // by the client; 0: not known
+}
+
+// note remembers whether the spool took what came.
+func (in incoming) note(err error) {
+	if errors.Is(err, spool.ErrDiskFull) {
+		in.e.lacks.refused(max(in.declared, in.Size()))
+	}
+	in.e.spoolProblem(err)
 }
 
 func (in incoming) Write(p []byte) (int, error) {
 	n, err := in.Incoming.Write(p)
 	if err != nil {
-		in.e.spoolProblem(err)
+		in.note(err)
 	}
 	return n, err
 }
@@ -100,7 +109,7 @@ func (in incoming) Commit(ctx context.Context, env mail.Envelope) error {
 	if err != nil && ctx.Err() != nil {
 		return err // the connection or the engine ended; the spool is well
 	}
-	in.e.spoolProblem(err)
+	in.note(err)
 	return err
 }
 

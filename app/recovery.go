@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -31,10 +32,39 @@ func (e *Engine) watchDisk(ctx context.Context) {
 		if sleepUntil(ctx, next, e.troubled) != nil {
 			return
 		}
-		if e.diskFull() && !next.IsZero() && !time.Now().Before(next) && trial(ctx, e.spool) == nil && e.diskFull() {
+		if next.IsZero() || time.Now().Before(next) {
+			continue
+		}
+		refusals := e.lacks.refusals.Load()
+		if e.hasRoom() && trial(ctx, e.spool) == nil && refusals == e.lacks.refusals.Load() && e.diskFull() {
+			e.lacks.size.Store(0)
 			e.spoolProblem(nil)
 		}
 	}
+}
+
+// lacks is what did not fit on the disk.
+type lacks struct {
+	size     atomic.Int64  // of the largest message since the disk was full
+	refusals atomic.Uint64 // so far
+}
+
+// refused remembers a message that did not fit.
+func (l *lacks) refused(size mail.ByteSize) {
+	l.refusals.Add(1)
+	for old := l.size.Load(); int64(size) > old && !l.size.CompareAndSwap(old, int64(size)); old = l.size.Load() {
+	}
+}
+
+// hasRoom says whether what did not fit would fit now. It is not written for
+// a trial: that would take the last room from every other program.
+func (e *Engine) hasRoom() bool {
+	free, err := e.spool.Free()
+	if err != nil {
+		e.log.Warn("the disk's free space is not known", "err", err)
+		return true // the trial decides
+	}
+	return free > mail.ByteSize(e.lacks.size.Load())+trialSize
 }
 
 func (e *Engine) diskFull() bool {

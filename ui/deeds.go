@@ -19,9 +19,9 @@ func (u *UI) do(d app.Deed, account string) {
 	case app.DeedPassword:
 		u.askPassword(account)
 	case app.DeedResume:
-		u.command(func(ctx context.Context) error { return u.engine.Resume(ctx, account) })
+		u.command(func(ctx context.Context, e Engine) error { return e.Resume(ctx, account) })
 	case app.DeedRetry:
-		u.command(func(ctx context.Context) error { return u.engine.Retry(ctx, "") })
+		u.command(func(ctx context.Context, e Engine) error { return e.Retry(ctx, "") })
 	case app.DeedQueue:
 		u.openPage(pageQueue)
 	case app.DeedListen:
@@ -34,13 +34,21 @@ func (u *UI) do(d app.Deed, account string) {
 	}
 }
 
-// command calls the engine and says what went wrong, if anything.
-func (u *UI) command(call func(context.Context) error) { u.work.do(call, u.wrong) }
+// command calls the engine, if there is one, and says what went wrong, if
+// anything.
+func (u *UI) command(call func(context.Context, Engine) error) {
+	if e := u.engine; e != nil {
+		u.work.do(func(ctx context.Context) error { return call(ctx, e) }, u.wrong)
+	}
+}
 
 // askPassword opens the form for the password of an account, or of the only
 // one.
 func (u *UI) askPassword(account string) {
 	e := u.engine
+	if e == nil { // a note on the desktop outlives the engine
+		return
+	}
 	ask(u.work, e.Accounts, func(all []app.AccountInfo, err error) {
 		i := slices.IndexFunc(all, func(a app.AccountInfo) bool { return a.Name == account || account == "" && len(all) == 1 })
 		switch {

@@ -20,6 +20,7 @@ import (
 // errorsPage is the list of addresses that failed. It holds what the search
 // selects, at most app.MaxErrors.
 type errorsPage struct {
+	engine Engine // that of the page, also when another has come since
 	ui     *UI
 	filter app.ErrorQuery
 	held   errorList
@@ -49,7 +50,7 @@ var _ page = (*errorsPage)(nil)
 
 func newErrorsPage(u *UI) *errorsPage {
 	p := u.say
-	e := &errorsPage{ui: u, asks: asker[errorList]{work: u.work}, pages: pager{work: u.work}}
+	e := &errorsPage{ui: u, engine: u.engine, asks: asker[errorList]{work: u.work}, pages: pager{work: u.work}}
 	e.bar = newFilterBar(u, filterSpec{
 		hint: p.Say("Search an address or a reply"), accounts: viewmodel.AccountFilters(p, u.state.Accounts), leave: func() { e.rows.Focus(u.win.Canvas()) },
 		changed: func(c filterChoice) {
@@ -132,7 +133,7 @@ func (e *errorsPage) typedKey(name fyne.KeyName) bool {
 
 // read reads the whole list again; other says that another list is asked for.
 func (e *errorsPage) read(other bool) {
-	engine, q := e.ui.engine, e.filter
+	engine, q := e.engine, e.filter
 	e.refresh.Disable()
 	e.asks.ask(func(ctx context.Context) (errorList, error) { return readErrors(ctx, engine, q) }, func(l errorList, err error) {
 		e.refresh.Enable()
@@ -195,7 +196,7 @@ func (e *errorsPage) showEmpty() {
 
 // save writes what the search selects where a person wants it.
 func (e *errorsPage) save() {
-	u, engine, q := e.ui, e.ui.engine, e.filter
+	u, engine, q := e.ui, e.engine, e.filter
 	saveFile(u, saveSpec[errorList]{
 		title: u.say.Say("Save the errors as CSV"), name: viewmodel.ErrorsFile(time.Now()),
 		write: func(ctx context.Context, w io.Writer) (errorList, error) { return exportErrors(ctx, engine, q, w) },

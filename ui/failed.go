@@ -5,6 +5,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 
+	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/ui/look"
 )
 
@@ -35,7 +36,7 @@ func (u *UI) failed() fyne.CanvasObject {
 }
 
 func (u *UI) retry(takeOver bool) {
-	u.failure = nil
+	u.failure, u.state = nil, app.State{Mood: app.MoodStarting}
 	u.build()
 	u.cfg.Retry(takeOver)
 }

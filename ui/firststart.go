@@ -75,7 +75,10 @@ func (f *firstStart) show(s app.State) {
 
 // saved goes on to the mail program.
 func (f *firstStart) saved(name string, checked bool) {
-	u := f.ui
+	u, engine := f.ui, f.form.engine
+	if u.engine != engine { // it has ended meanwhile; what is stored stays
+		return
+	}
 	f.checked = checked
 	u.win.Canvas().Unfocus() // the form goes
 	f.connect = newConnectView(u, time.Now())
@@ -97,7 +100,7 @@ func (f *firstStart) saved(name string, checked bool) {
 	if f.inSight {
 		f.connect.enter()
 	}
-	ask(u.work, u.engine.Accounts, func(all []app.AccountInfo, err error) {
+	ask(u.work, engine.Accounts, func(all []app.AccountInfo, err error) {
 		if i := slices.IndexFunc(all, func(a app.AccountInfo) bool { return a.Name == name }); err == nil && i >= 0 {
 			f.stored = all[i]
 			f.say(nil)

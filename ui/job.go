@@ -103,7 +103,7 @@ func (g *jobPage) show(s app.State) {
 
 // renew asks for the job and for the recipients in sight.
 func (g *jobPage) renew() {
-	e, id := g.ui.engine, g.job.ID
+	e, id := g.queue.engine, g.job.ID
 	g.fresh.ask(func(ctx context.Context) (app.JobState, error) { return readJob(ctx, e, id) }, func(j app.JobState, err error) {
 		showProblem(g.ui, g.page, g.problem, err, g.renew)
 		if err == nil {
@@ -143,7 +143,7 @@ func (g *jobPage) buttons() {
 }
 
 func (g *jobPage) load(gen, offset, limit int) {
-	e, id, f := g.ui.engine, g.job.ID, g.filter
+	e, id, f := g.queue.engine, g.job.ID, g.filter
 	loadPage(&g.pages, gen, func(ctx context.Context) (app.RecipientList, error) {
 		return e.BrowseRecipients(ctx, id, f, offset, limit)
 	}, func(l app.RecipientList, err error) {

@@ -16,10 +16,11 @@ import (
 
 // queuePage is the list of jobs, or one of them.
 type queuePage struct {
-	ui    *UI
-	stack *fyne.Container // the list, or the job
-	list  *look.Page
-	job   *jobPage // nil: the list is in sight
+	ui     *UI
+	engine Engine          // that of the page, also when another has come since
+	stack  *fyne.Container // the list, or the job
+	list   *look.Page
+	job    *jobPage // nil: the list is in sight
 
 	filter  app.JobFilter
 	bar     *filterBar
@@ -40,7 +41,7 @@ var _ page = (*queuePage)(nil)
 
 func newQueuePage(u *UI) *queuePage {
 	p := u.say
-	q := &queuePage{ui: u, pages: pager{work: u.work}}
+	q := &queuePage{ui: u, engine: u.engine, pages: pager{work: u.work}}
 	q.renewal = newRenewal(u.work, q.renew)
 	q.bar = newFilterBar(u, filterSpec{
 		hint:    p.Say("Search a sender or a recipient"),
@@ -148,7 +149,7 @@ func (q *queuePage) renew() {
 
 // load asks for a part of the list.
 func (q *queuePage) load(gen, offset, limit int) {
-	e, f := q.ui.engine, q.filter
+	e, f := q.engine, q.filter
 	loadPage(&q.pages, gen, func(ctx context.Context) (app.JobList, error) {
 		return e.BrowseJobs(ctx, f, offset, limit)
 	}, func(l app.JobList, err error) {
@@ -200,7 +201,7 @@ func (q *queuePage) act(call func(context.Context, Engine) error) {
 	if q.acting {
 		return
 	}
-	e := q.ui.engine
+	e := q.engine
 	q.setActing(true)
 	q.ui.work.do(func(ctx context.Context) error { return call(ctx, e) }, func(err error) {
 		q.setActing(false)
@@ -235,7 +236,7 @@ func (q *queuePage) takeBack(id mail.JobID) {
 	if q.acting {
 		return
 	}
-	e := q.ui.engine
+	e := q.engine
 	q.setActing(true)
 	ask(q.ui.work, func(ctx context.Context) (app.JobState, error) { return readJob(ctx, e, id) }, func(j app.JobState, err error) {
 		q.setActing(false)

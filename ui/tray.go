@@ -68,9 +68,7 @@ func (u *UI) trayAction(d viewmodel.TrayDo) func() {
 // ofAll is a command for all accounts, if there is an engine.
 func (u *UI) ofAll(call func(Engine, context.Context, string) error) func() {
 	return func() {
-		if e := u.engine; e != nil {
-			u.command(func(ctx context.Context) error { return call(e, ctx, "") })
-		}
+		u.command(func(ctx context.Context, e Engine) error { return call(e, ctx, "") })
 	}
 }
 
@@ -80,6 +78,8 @@ func (u *UI) ofAll(call func(Engine, context.Context, string) error) func() {
 func (u *UI) trayChanged(there bool) {
 	u.cfg.Log.Debug("the desktop's tray", "there", there)
 	u.trayThere = there
+	u.tray.forget() // the colour of the panel is known now
+	u.showTray(u.state)
 	if !there && !u.wanted {
 		u.Raise()
 	}

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/lang"
@@ -52,7 +53,6 @@ type UI struct {
 	wanted    bool   // the window is to be seen
 	here      string // the page in sight
 	first     bool   // the first start's pages are in sight
-	restore   bool   // the window was minimised by us
 	trayThere bool
 	folder    string // where a file was saved last; "": none was
 }
@@ -66,7 +66,8 @@ type Desktop interface {
 	Autostart() (enabled bool, err error)
 	SetAutostart(enabled bool) error
 	Minimise(w fyne.Window)
-	Restore(w fyne.Window)
+	Minimised(w fyne.Window) bool
+	Restore(w fyne.Window) // out of the task bar, if it is there
 }
 
 // Failure is why there is no engine, for a person.
@@ -98,6 +99,7 @@ func (u *UI) Start(hidden bool) {
 	u.sight(u.wanted)
 	u.state.Mood = app.MoodStarting
 	u.cfg.App.Lifecycle().SetOnEnteredForeground(u.keyboard)
+	u.cfg.App.Lifecycle().SetOnExitedForeground(u.away)
 	u.build() // with the tray: Fyne starts one only when it is there before its loop
 	u.work.start(func(ctx context.Context) {
 		for there := range u.cfg.Desktop.WatchTray(ctx) {
@@ -133,6 +135,7 @@ func (u *UI) Attach(e Engine) {
 func (u *UI) Fail(f Failure) {
 	u.cfg.Dispatch.Do(func() {
 		u.engine, u.failure = nil, &f
+		u.state = app.State{Mood: app.MoodAttention, Said: f.Said}
 		u.build()
 		u.Raise()
 	})
@@ -141,10 +144,7 @@ func (u *UI) Fail(f Failure) {
 // Raise brings the window in front, wherever it was.
 func (u *UI) Raise() {
 	u.wanted = true
-	if u.restore {
-		u.restore = false
-		u.cfg.Desktop.Restore(u.win)
-	}
+	u.cfg.Desktop.Restore(u.win)
 	u.sight(true)
 	if u.content != nil {
 		u.content.show(u.state)
@@ -169,6 +169,9 @@ func (u *UI) keyboard() { u.sight(u.wanted) }
 
 // show takes a new State to everything that shows one.
 func (u *UI) show(s app.State) {
+	if u.engine == nil {
+		return // the last word of one that has ended
+	}
 	before := u.state
 	u.state = s
 	u.showTray(s)
@@ -200,9 +203,26 @@ func (u *UI) closeAsked() {
 		u.win.Hide()
 		return
 	}
-	u.restore = true
 	u.cfg.Desktop.Minimise(u.win)
-	u.sight(false) // until it has the keyboard again
+}
+
+// away is called when the window has lost the keyboard. If it went into the
+// task bar, nobody sees it until it has the keyboard again. Some window
+// managers know no task bar and leave it where it is.
+func (u *UI) away() {
+	u.work.start(func(ctx context.Context) {
+		select { // the window manager may say so a little later
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+			u.cfg.Dispatch.Do(u.lookAway)
+		}
+	})
+}
+
+func (u *UI) lookAway() {
+	if u.cfg.Desktop.Minimised(u.win) {
+		u.sight(false)
+	}
 }
 
 // applyWindow puts language and theme into force.
@@ -231,6 +251,11 @@ func (u *UI) build() {
 		u.content = nil
 	}
 	still(u.win.Content())
+	if u.engine == nil { // questions to one that is gone
+		for all := u.win.Canvas().Overlays(); all.Top() != nil; {
+			all.Remove(all.Top())
+		}
+	}
 	switch {
 	case u.failure != nil:
 		u.win.SetContent(u.failed())

@@ -12,7 +12,9 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"servicesmtp.net/companion/app"
+	"servicesmtp.net/companion/app/say"
 	"servicesmtp.net/companion/ui/look"
+	"servicesmtp.net/companion/ui/viewmodel"
 )
 
 // bareDesktop notes what is asked of it.
@@ -29,7 +31,10 @@ func (d bareDesktop) PanelDark() bool                    { return true }
 func (d bareDesktop) Autostart() (bool, error)           { return false, nil }
 func (d bareDesktop) SetAutostart(bool) error            { return nil }
 func (d bareDesktop) Minimise(fyne.Window)               { *d.said = append(*d.said, "minimise") }
-func (d bareDesktop) Restore(fyne.Window)                { *d.said = append(*d.said, "restore") }
+func (d bareDesktop) Minimised(fyne.Window) bool {
+	return len(*d.said) > 0 && (*d.said)[len(*d.said)-1] == "minimise"
+}
+func (d bareDesktop) Restore(fyne.Window) { *d.said = append(*d.said, "restore") }
 
 // newWindow is a window of a companion that starts, and what it said: to the
 // desktop, and when it rests.
@@ -59,14 +64,17 @@ func TestWhatNobodySeesRests(t *testing.T) {
 	u.trayChanged(true)
 	want("a tray")
 	u.Raise()
-	want("raised", "rest false")
+	want("raised", "restore", "rest false")
 	u.closeAsked()
 	want("closed into the tray", "rest true")
 	u.keyboard()
 	want("nobody asked for it", "rest true")
 	u.trayChanged(false)
-	want("the tray is gone", "rest false")
+	want("the tray is gone", "restore", "rest false")
+	u.lookAway()
+	want("only the keyboard is elsewhere")
 	u.closeAsked()
+	u.lookAway()
 	want("closed without a tray", "minimise", "rest true")
 	u.keyboard()
 	want("out of the task bar", "rest false")
@@ -90,5 +98,26 @@ func TestTheBarEndsWithTheStart(t *testing.T) {
 	u.Fail(Failure{})
 	if bar.Running() {
 		t.Error("the bar runs on")
+	}
+}
+
+// An engine that has ended is asked nothing any more, whoever still offers it.
+func TestNothingAsksAnEngineThatHasEnded(t *testing.T) {
+	u, _ := newWindow(t, false)
+	u.engine = newHousehold()
+	u.confirm("Take back?", "", "Take back", func() { t.Error("a question to an engine that has ended") })
+	u.Fail(Failure{Said: app.Said{Sentence: say.Words{say.T("The disk is full.")}}})
+	if u.win.Canvas().Overlays().Top() != nil {
+		t.Error("the question is still open")
+	}
+	if got := viewmodel.NewTray(u.say, u.state); got.State != viewmodel.TrayAttention || got.Items[0].Label != "The disk is full." {
+		t.Errorf("the tray says %q, %q", got.State, got.Items[0].Label)
+	}
+	for _, d := range []app.Deed{app.DeedPassword, app.DeedResume, app.DeedRetry, app.DeedQueue} {
+		u.do(d, "home")
+	}
+	u.show(app.State{Mood: app.MoodIdle}) // its last word
+	if u.state.Mood != app.MoodAttention {
+		t.Errorf("got the mood %q, want attention", u.state.Mood)
 	}
 }

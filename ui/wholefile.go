@@ -12,6 +12,9 @@ import (
 // writeWhole writes a file under its name as a whole or not at all: what has
 // the name already stays as it is until then.
 func writeWhole(path string, write func(io.Writer) error) error {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // a link stays one
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".companion-*.part")
 	if err != nil {
 		return notWritten(err)
@@ -19,6 +22,9 @@ func writeWhole(path string, write func(io.Writer) error) error {
 	err = write(f)
 	if err == nil {
 		err = f.Sync() // a full disk may tell only now
+	}
+	if old, missing := os.Stat(path); err == nil && missing == nil && old.Mode().IsRegular() {
+		err = f.Chmod(old.Mode().Perm()) // who could read it still can
 	}
 	if closed := f.Close(); err == nil {
 		err = closed

@@ -28,8 +28,11 @@ type desktop struct {
 // buttonKey is the action behind a note's button.
 const buttonKey = "do"
 
-func newDesktop(log *slog.Logger) *desktop {
+// newDesktop gets the arguments with which the program finds its data again
+// when it starts with the login.
+func newDesktop(log *slog.Logger, folders []string) *desktop {
 	d := &desktop{log: log.With("part", "desktop")}
+	d.dark.Store(runtime.GOOS == "linux")
 	d.notes = host.NewNotifier(host.NotifierConfig{
 		AppName: "ServiceSMTP Companion", DesktopEntry: host.ID,
 		OnAction: func(id, key string) { d.chosen(id, key == buttonKey) },
@@ -42,7 +45,7 @@ func newDesktop(log *slog.Logger) *desktop {
 	if err != nil {
 		d.log.Warn("start at login is not possible", "err", err)
 	}
-	d.start = host.Autostart{Exec: program, Args: []string{"--hidden"}, Name: "ServiceSMTP Companion", Icon: host.ID}
+	d.start = host.Autostart{Exec: program, Args: append([]string{"--hidden"}, folders...), Name: "ServiceSMTP Companion", Icon: host.ID}
 	if err := d.start.Refresh(); err != nil {
 		d.log.Warn("what starts the program at login may be out of date", "err", err)
 	}
@@ -83,8 +86,9 @@ func (d *desktop) WatchTray(ctx context.Context) <-chan bool {
 	return out
 }
 
-// PanelDark is what the desktop said last; most panels are dark.
-func (d *desktop) PanelDark() bool { return d.dark.Load() || runtime.GOOS == "linux" }
+// PanelDark is what the desktop said, or else a guess: on Linux most panels are
+// dark.
+func (d *desktop) PanelDark() bool { return d.dark.Load() }
 
 func (d *desktop) Notify(ctx context.Context, n ui.Note) error {
 	note := host.Note{ID: n.ID, Title: n.Title, Body: n.Body, Urgent: n.Urgent, Icon: host.ID}
@@ -109,10 +113,25 @@ func (d *desktop) SetAutostart(on bool) error {
 	return d.start.Disable()
 }
 
-// Minimise and Restore reach the window of GLFW: Fyne has no way to them. Inside
-// of RunWithContext it is the current one.
+// Minimise, Minimised and Restore reach the window of GLFW: Fyne has no way to
+// them. Inside of RunWithContext it is the current one.
 func (d *desktop) Minimise(w fyne.Window) { withGLFW(w, (*glfw.Window).Iconify) }
-func (d *desktop) Restore(w fyne.Window)  { withGLFW(w, (*glfw.Window).Restore) }
+
+// Minimised implements ui.Desktop.
+func (d *desktop) Minimised(w fyne.Window) (is bool) {
+	withGLFW(w, func(g *glfw.Window) { is = g.GetAttrib(glfw.Iconified) == glfw.True })
+	return is
+}
+
+// Restore implements ui.Desktop. GLFW's own would make a maximised window
+// smaller.
+func (d *desktop) Restore(w fyne.Window) {
+	withGLFW(w, func(g *glfw.Window) {
+		if g.GetAttrib(glfw.Iconified) == glfw.True {
+			g.Restore()
+		}
+	})
+}
 
 func withGLFW(w fyne.Window, f func(*glfw.Window)) {
 	c, ok := w.(interface{ RunWithContext(func()) })

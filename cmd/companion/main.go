@@ -41,6 +41,20 @@ type flags struct {
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
+// folders are the flags with which the same data is found from anywhere.
+func (f flags) folders() (args []string) {
+	for _, d := range []struct{ name, path string }{{"--data", f.Data}, {"--config", f.Config}} {
+		if d.path == "" {
+			continue
+		}
+		if abs, err := filepath.Abs(d.path); err == nil {
+			d.path = abs
+		}
+		args = append(args, d.name, d.path)
+	}
+	return args
+}
+
 func main() {
 	host.PinBus() // before anything else asks for a session bus
 	if err := run(); err != nil {
@@ -77,14 +91,17 @@ func run() error {
 	fyneLoop := &ui.FyneDispatcher{}
 	dispatch := newIdle(fyneLoop)
 	l := &lifecycle{data: data, config: config, log: log, logFile: logFile}
-	desk := newDesktop(log)
+	desk := newDesktop(log, f.folders())
 	u := ui.New(ui.Config{
 		App: a, Dispatch: dispatch, Desktop: desk, Tray: newTray(log), Window: window, Version: version,
-		Log: log.With("part", "ui"), Retry: l.start, Quit: a.Quit, Rest: dispatch.rest,
+		Log: log.With("part", "ui"), Retry: l.start, Rest: dispatch.rest,
+		// From here on Fyne would run what is given to it on any goroutine.
+		Quit: func() { fyneLoop.End(); a.Quit() },
 	})
 	desk.chosen, desk.opened = u.NoteChosen, dispatch.stir
 	onTrayClick(u.RaiseFromElsewhere)
 	l.ui = u
+	a.Lifecycle().SetOnStopped(fyneLoop.End) // a signal
 	l.start(false)
 	u.Start(f.Hidden)
 	a.Run() // until quit, or a signal

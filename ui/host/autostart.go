@@ -37,23 +37,21 @@ func (a Autostart) Enable() error {
 // Disable removes the entry, if there is one. The running program is left alone.
 func (a Autostart) Disable() error { return a.disable() }
 
-// Refresh writes the entry anew when it is enabled and starts this program in
-// another way, or one that is gone: this program has moved. An entry that is
-// off stays so, and one that starts another copy of the program does too:
-// whoever tries a second one has not asked to start it with the login.
+// Refresh writes the entry anew when it is enabled and starts a program that is
+// gone: this one has moved. An entry that is off stays so, one that starts
+// another copy of the program does too: whoever tries a second one has not
+// asked to start it with the login. With which arguments is the person's word.
 func (a Autostart) Refresh() error {
 	on, err := a.enabled()
 	if err != nil || !on {
 		return err
 	}
 	program, same, err := a.current()
-	if err != nil || same || program == "" {
+	if err != nil || same || program == "" || program == a.Exec {
 		return err
 	}
-	if program != a.Exec {
-		if _, err := os.Stat(program); !errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
+	if _, err := os.Stat(program); !errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	return a.Enable()
 }

@@ -96,8 +96,8 @@ func TestAutostartRefresh(t *testing.T) {
 	}
 	a.Args = []string{"--quiet"}
 	must(t, a.Refresh())
-	if got, want := execOf(t, path), `"/opt/zwei ü/companion" --quiet`; got != want {
-		t.Errorf("after an update: got %s, want %s", got, want)
+	if got, want := execOf(t, path), `"/opt/zwei ü/companion" --hidden`; got != want {
+		t.Errorf("somebody's own arguments: got %s, want %s", got, want)
 	}
 }
 
