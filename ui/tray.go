@@ -30,6 +30,7 @@ type TrayLine struct {
 // differs.
 type trayKeeper struct {
 	shown viewmodel.Tray
+	dark  bool // the panel
 	drawn bool
 }
 
@@ -39,16 +40,16 @@ func (u *UI) showTray(s app.State) {
 	if u.cfg.Tray == nil {
 		return
 	}
-	t := viewmodel.NewTray(u.say, s)
-	if u.tray.drawn && t.Equal(u.tray.shown) {
+	t, dark := viewmodel.NewTray(u.say, s), u.cfg.Desktop.PanelDark()
+	if u.tray.drawn && u.tray.dark == dark && t.Equal(u.tray.shown) {
 		return
 	}
-	u.tray = trayKeeper{shown: t, drawn: true}
+	u.tray = trayKeeper{shown: t, dark: dark, drawn: true}
 	lines := make([]TrayLine, len(t.Items))
 	for i, item := range t.Items {
 		lines[i] = TrayLine{Label: item.Label, Enabled: item.Enabled, Quit: item.Do == viewmodel.TrayQuit, Action: u.trayAction(item.Do)}
 	}
-	u.cfg.Tray.Show(look.TrayIcon(look.TrayState(t.State), u.cfg.Desktop.PanelDark()), t.Tooltip, lines)
+	u.cfg.Tray.Show(look.TrayIcon(look.TrayState(t.State), dark), t.Tooltip, lines)
 }
 
 func (u *UI) trayAction(d viewmodel.TrayDo) func() {
@@ -78,8 +79,7 @@ func (u *UI) ofAll(call func(Engine, context.Context, string) error) func() {
 func (u *UI) trayChanged(there bool) {
 	u.cfg.Log.Debug("the desktop's tray", "there", there)
 	u.trayThere = there
-	u.tray.forget() // the colour of the panel is known now
-	u.showTray(u.state)
+	u.showTray(u.state) // the colour of the panel is known now
 	if !there && !u.wanted {
 		u.Raise()
 	}
