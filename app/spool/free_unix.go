@@ -16,5 +16,5 @@ func (s *Spool) Free() (mail.ByteSize, error) {
 	if err := unix.Statfs(s.dir, &fs); err != nil {
 		return 0, fmt.Errorf("ask for the free space: %w", err)
 	}
-	return mail.ByteSize(fs.Bavail) * mail.ByteSize(fs.Bsize), nil //nolint:unconvert // the types differ between systems
+	return mail.ByteSize(fs.Bavail) * mail.ByteSize(fs.Bsize), nil
 }
