@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"servicesmtp.net/companion/app/mail"
@@ -39,13 +41,21 @@ func (e *Engine) BrowseJobs(ctx context.Context, f JobFilter, offset, limit int)
 			return JobList{}, err
 		}
 	}
-	total, jobs, err := e.spool.Browse(ctx, spool.Filter{Account: f.Account, Show: spool.Show(f.State), Search: strings.TrimSpace(f.Search)}, offset, browseLimit(limit))
+	refused, err := e.reports.RefusedByJob(ctx, f.Account)
+	if err != nil {
+		return JobList{}, fmt.Errorf("list jobs: %w", err)
+	}
+	total, jobs, err := e.spool.Browse(ctx, spool.Filter{
+		Account: f.Account, Show: spool.Show(f.State), Search: strings.TrimSpace(f.Search), Refused: slices.Collect(maps.Keys(refused)),
+	}, offset, browseLimit(limit))
 	if err != nil {
 		return JobList{}, spoolError(err)
 	}
 	list := JobList{Total: total, Jobs: make([]JobState, 0, len(jobs))}
 	for _, j := range jobs {
-		list.Jobs = append(list.Jobs, jobState(j))
+		st := jobState(j)
+		st.Refused = refused[j.ID]
+		list.Jobs = append(list.Jobs, st)
 	}
 	return list, nil
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 
 	"servicesmtp.net/companion/app/mail"
 	"servicesmtp.net/companion/app/spool"
@@ -36,6 +37,11 @@ func (e *Engine) Job(ctx context.Context, id mail.JobID, cursor string, limit in
 	if err != nil {
 		return JobDetail{}, jobError(id, err)
 	}
+	refused, err := e.reports.RefusedByJob(ctx, j.Account)
+	if err != nil {
+		return JobDetail{}, fmt.Errorf("read job: %w", err)
+	}
 	d := JobDetail{JobState: jobState(j), List: recipientStates(j, list), Next: next}
+	d.Refused = refused[id]
 	return d, e.addDelivery(ctx, j, d.List)
 }

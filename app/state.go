@@ -157,7 +157,8 @@ type JobState struct {
 	Batches     int           `json:"batches"`
 	BatchesDone int           `json:"batches_done"`
 	Counts      Counts        `json:"counts"`
-	State       string        `json:"state"` // queued, sending, uncertain, done
+	Refused     int           `json:"refused,omitempty"` // of those accepted, by their servers; only where jobs are listed or read
+	State       string        `json:"state"`             // queued, sending, uncertain, done
 	FinishAt    *time.Time    `json:"finish_at,omitempty"`
 	LastReply   string        `json:"last_reply,omitempty"`
 }

@@ -70,7 +70,7 @@ var holdWords = map[mail.HoldReason]words{
 	},
 	mail.HoldBlocked: {
 		sentence: say.T("The service has blocked this account."),
-		action:   say.T("Ask the service's support."),
+		action:   say.T("Ask the service's support."), do: DeedRetry,
 	},
 	mail.HoldBusy: {
 		sentence: say.T("The relay is busy and asked to try again later."),

@@ -85,7 +85,7 @@ func TestSummarise(t *testing.T) {
 			"Enter your account with: companionctl account set", "Enter your account."},
 		{"one idle", State{Spool: fine, Accounts: []AccountState{idle}}, MoodIdle, DeedNone, ready, "", ""},
 		{"one paused", State{Spool: fine, Accounts: []AccountState{paused}}, MoodPaused, DeedResume, "Sending is paused.", "Resume it when you are ready.", ""},
-		{"worst of three", State{Spool: fine, Accounts: []AccountState{paused, blocked, idle}}, MoodAttention, DeedNone,
+		{"worst of three", State{Spool: fine, Accounts: []AccountState{paused, blocked, idle}}, MoodAttention, DeedRetry,
 			"c: The service has blocked this account.", "Ask the service's support.", ""},
 		{"port", State{Spool: fine, Accounts: []AccountState{idle}, Listen: []ListenState{{OK: true}, busy}}, MoodAttention, DeedListen,
 			"Port 2525 is in use by another program, so mail programs cannot reach the companion at 127.0.0.1:2525.",

@@ -27,7 +27,15 @@ func (u *UI) confirm(title, text, button string, yes func()) {
 		}
 	}, u.win)
 	d.Resize(dialogSize)
+	u.escapes(d, d.Hide)
 	d.Show()
+}
+
+// escapes lets Esc do what calls a dialog off.
+func (u *UI) escapes(d interface{ SetOnClosed(func()) }, off func()) {
+	below := u.escape
+	u.escape = off
+	d.SetOnClosed(func() { u.escape = below })
 }
 
 // wrong shows why something that a person asked for was not done. Its details
@@ -39,6 +47,7 @@ func (u *UI) wrong(err error) {
 	notice := u.wrongNotice(err)
 	d := dialog.NewCustom(u.say.Say("That did not work"), u.say.Say("Close"), look.NewBanner(notice), u.win)
 	d.Resize(dialogSize)
+	u.escapes(d, d.Hide)
 	d.Show()
 }
 
@@ -81,11 +90,13 @@ type formDialog struct {
 	body, buttons fyne.CanvasObject
 }
 
-func (u *UI) showForm(title string, body, buttons fyne.CanvasObject) *formDialog {
+// showForm shows a form; off is what its button to call off does.
+func (u *UI) showForm(title string, body, buttons fyne.CanvasObject, off func()) *formDialog {
 	// A field's edge needs the bit of room that a scroll would cut off.
 	content := container.NewBorder(nil, container.NewPadded(buttons), nil, nil, container.NewVScroll(container.NewPadded(body)))
 	d := &formDialog{CustomDialog: dialog.NewCustomWithoutButtons(title, content, u.win), win: u.win, body: body, buttons: buttons}
 	d.fit()
+	u.escapes(d, off)
 	d.Show()
 	return d
 }

@@ -204,6 +204,7 @@ func (e *errorsPage) save() {
 			text := viewmodel.ErrorsWritten(u.say, path, len(l.list), l.more, l.stale)
 			d := dialog.NewCustom(u.say.Say("The errors are saved"), u.say.Say("Close"), look.NewText(look.Body, text), u.win)
 			d.Resize(dialogSize)
+			u.escapes(d, d.Hide)
 			d.Show()
 		},
 	})

@@ -64,6 +64,16 @@ func newPasteEntry() *pasteEntry {
 	return e
 }
 
+// TypedKey is called by Fyne. An entry has no use for Esc, but what is around it
+// may have.
+func (e *pasteEntry) TypedKey(key *fyne.KeyEvent) {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(e); key.Name == fyne.KeyEscape && c != nil && c.OnTypedKey() != nil {
+		c.OnTypedKey()(key)
+		return
+	}
+	e.Entry.TypedKey(key)
+}
+
 // TypedShortcut is called by Fyne, for the keyboard and for the entry's menu.
 func (e *pasteEntry) TypedShortcut(s fyne.Shortcut) {
 	if paste, ok := s.(*fyne.ShortcutPaste); ok && e.refused != nil && strings.ContainsAny(paste.Clipboard.Content(), "\r\n\u2028\u2029") {

@@ -69,7 +69,13 @@ func (u *UI) asking() bool { return u.win.Canvas().Overlays().Top() != nil }
 // typedKey gives the page in sight a key that no widget wants. A question above
 // the page keeps it away.
 func (u *UI) typedKey(name fyne.KeyName) {
-	if u.content == nil || u.asking() {
+	if u.asking() {
+		if name == fyne.KeyEscape && u.escape != nil {
+			u.escape()
+		}
+		return
+	}
+	if u.content == nil {
 		return
 	}
 	if k, ok := u.content.current.(keyTaker); ok {

@@ -97,7 +97,7 @@ func (f *fileForm) show(title string) {
 		return usualFolder(), nil
 	}, func(folder string, _ error) {
 		f.folder.entry.SetText(folder)
-		f.dialog = u.showForm(title, f.body, f.bottom)
+		f.dialog = u.showForm(title, f.body, f.bottom, f.close)
 		u.win.Canvas().Focus(f.name.entry)
 	})
 }

@@ -105,6 +105,7 @@ func (c *listenCard) change(port string, auth bool) {
 	next, wrong := viewmodel.ChangeListen(c.ui.say, old, port, auth)
 	c.port.setWrong(wrong)
 	if wrong != "" {
+		c.result.say(look.Muted, "")
 		return
 	}
 	c.result.say(look.Muted, c.ui.say.Say("Saving."))

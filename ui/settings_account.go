@@ -100,7 +100,11 @@ func (u *UI) passwordDialog(a app.AccountInfo, saved func(name string, checked b
 func (u *UI) accountDialog(title string, f *accountForm) {
 	var d *formDialog
 	f.onCancel(func() { d.Hide() })
-	d = u.showForm(title, f.body, f.bottom)
+	d = u.showForm(title, f.body, f.bottom, func() {
+		if !f.busy {
+			d.Hide()
+		}
+	})
 	f.resized = d.fit
 	saved := f.saved
 	f.saved = func(name string, checked bool) {

@@ -54,6 +54,7 @@ type UI struct {
 	here      string // the page in sight
 	first     bool   // the first start's pages are in sight
 	trayThere bool
+	escape    func() // calls off the question in front; nil: there is none
 	folder    string // where a file was saved last; "": none was
 }
 
@@ -255,6 +256,7 @@ func (u *UI) build() {
 		for all := u.win.Canvas().Overlays(); all.Top() != nil; {
 			all.Remove(all.Top())
 		}
+		u.escape = nil
 	}
 	switch {
 	case u.failure != nil:

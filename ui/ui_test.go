@@ -121,3 +121,25 @@ func TestNothingAsksAnEngineThatHasEnded(t *testing.T) {
 		t.Errorf("got the mood %q, want attention", u.state.Mood)
 	}
 }
+
+// Esc calls off the question in front, and only that.
+func TestEscCallsOff(t *testing.T) {
+	u, _ := newWindow(t, false)
+	u.engine = newHousehold()
+	esc := &fyne.KeyEvent{Name: fyne.KeyEscape}
+	open := func() int { return len(u.win.Canvas().Overlays().List()) }
+	u.accountDialog("Add an account", newAccountForm(u, viewmodel.AccountForm{}, func(string, bool) {}))
+	u.confirm("Sure?", "", "Do it", func() { t.Error("done, although it was called off") })
+	if open() != 2 {
+		t.Fatalf("%d questions are open, want 2", open())
+	}
+	u.win.Canvas().OnTypedKey()(esc)
+	if open() != 1 {
+		t.Errorf("%d questions are open after Esc, want 1", open())
+	}
+	u.win.Canvas().Focused().TypedKey(esc) // the form's first field
+	if open() != 0 {
+		t.Errorf("%d questions are open after Esc in a field, want none", open())
+	}
+	u.win.Canvas().OnTypedKey()(esc)
+}

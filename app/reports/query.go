@@ -196,6 +196,31 @@ func (c *Cache) LatestStatus(ctx context.Context, account string, job mail.JobID
 	return out, nil
 }
 
+// RefusedByJob counts the addresses of each job, of one account or of all where
+// it is "", that failed for good after the relay had accepted them. Jobs without
+// one are left out. It reads failures only, so that large jobs cost nothing.
+func (c *Cache) RefusedByJob(ctx context.Context, account string) (map[mail.JobID]int, error) {
+	rows, err := c.read.QueryContext(ctx, `SELECT job, count(DISTINCT address) FROM events INDEXED BY events_failed
+		WHERE status = 'failed' AND (? = '' OR account = ?) GROUP BY job`, account, account)
+	if err != nil {
+		return nil, fmt.Errorf("count refused addresses: %w", err)
+	}
+	defer rows.Close()
+	out := make(map[mail.JobID]int)
+	for rows.Next() {
+		var job string
+		var n int
+		if err := rows.Scan(&job, &n); err != nil {
+			return nil, fmt.Errorf("count refused addresses: %w", err)
+		}
+		out[mail.JobID(job)] = n
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("count refused addresses: %w", err)
+	}
+	return out, nil
+}
+
 // events runs a query that begins with eventColumns; last is the seq of the
 // last one.
 func (c *Cache) events(ctx context.Context, query string, args ...any) (list []Event, last int64, err error) {

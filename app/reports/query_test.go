@@ -122,6 +122,22 @@ func TestFailed(t *testing.T) {
 	}
 }
 
+func TestRefusedByJob(t *testing.T) {
+	c := filled(t)
+	all, err := c.RefusedByJob(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for _, n := range all {
+		sum += n
+	}
+	shop, err := c.RefusedByJob(t.Context(), "shop")
+	if err != nil || sum != 4 || len(shop) != 1 {
+		t.Errorf("refused: %v in all, %v in the shop, %v; want 4 addresses, and one job", all, shop, err)
+	}
+}
+
 func TestFailedTellsAll(t *testing.T) {
 	list, _, _, err := filled(t).Failed(t.Context(), "office", "bob", "", 1)
 	want := []Event{{At: day.Add(3 * time.Minute), Account: "office", Job: job, Batch: 2, Message: "m3", Address: "Bob@x.example", Status: "failed",

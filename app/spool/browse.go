@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"servicesmtp.net/companion/app/mail"
 )
 
 // Filter selects jobs for a list that is scrolled; the zero value is all.
 type Filter struct {
 	Account string
 	Show    Show
-	Search  string // part of a sender's or a recipient's address
+	Search  string       // part of a sender's or a recipient's address
+	Refused []mail.JobID // for ShowFailed: jobs that others know to have failed
 }
 
 // Show is a group of jobs.
@@ -49,6 +52,17 @@ func (s *Spool) Browse(ctx context.Context, f Filter, offset, limit int) (total 
 	var args []any
 	if f.Account != "" {
 		where, args = where+` AND account = ?`, append(args, f.Account)
+	}
+	if f.Show == ShowFailed && len(f.Refused) > 0 {
+		known, err := json.Marshal(f.Refused)
+		if err != nil {
+			return 0, nil, fmt.Errorf("list jobs: %w", err)
+		}
+		where = ` FROM jobs INDEXED BY jobs_list WHERE (failed > 0 OR seq IN (SELECT k.seq FROM json_each(?) JOIN jobs k ON k.id = value))`
+		args = append([]any{string(known)}, args...)
+		if f.Account != "" {
+			where += ` AND account = ?`
+		}
 	}
 	if f.Search != "" {
 		found, err := s.find(ctx, f.Search)

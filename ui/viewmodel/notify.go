@@ -186,12 +186,13 @@ func Finished(p say.Printer, j app.JobState) (n Notification, ok bool) {
 	}
 	n = Notification{ID: "job-" + string(j.ID), Job: j.ID, Deed: app.DeedQueue, Button: DeedLabel(p, app.DeedQueue), Account: j.Account}
 	n.Title = p.Text(say.T("The newsletter of {{.From}} is out.").With("From", shorten(sender(p, j.From), maxTrayFrom)))
-	parts := say.Words{say.N(j.Counts.Accepted, "{{.N}} recipient was sent it.", "{{.N}} recipients were sent it.")}
-	if j.Counts.Failed > 0 {
-		parts = append(parts, say.N(j.Counts.Failed, "{{.N}} was refused.", "{{.N}} were refused."))
+	c := outcome(j)
+	parts := say.Words{say.N(c.Accepted, "{{.N}} recipient was sent it.", "{{.N}} recipients were sent it.")}
+	if c.Failed > 0 {
+		parts = append(parts, say.N(c.Failed, "{{.N}} was refused.", "{{.N}} were refused."))
 	}
-	if j.Counts.Uncertain > 0 {
-		parts = append(parts, say.N(j.Counts.Uncertain, "Of {{.N}} it is not known.", "Of {{.N}} it is not known."))
+	if c.Uncertain > 0 {
+		parts = append(parts, say.N(c.Uncertain, "Of {{.N}} it is not known.", "Of {{.N}} it is not known."))
 	}
 	n.Body = strings.TrimSpace(p.Words(parts))
 	return n, true

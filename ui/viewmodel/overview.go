@@ -163,7 +163,7 @@ func newJobCard(p say.Printer, j app.JobState, a app.AccountState, now time.Time
 	}
 	c.Slowed = p.Text(a.Pace.Slowed)
 	if a.Hold != nil && !c.Doubt {
-		c.Slowed = p.Words(a.Said.Sentence)
+		c.Slowed = p.Words(a.Said.Sentence[:min(len(a.Said.Sentence), 1)]) // what waits in all stands above
 	}
 	return c
 }

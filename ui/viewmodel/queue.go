@@ -116,9 +116,18 @@ func jobState(p say.Printer, j app.JobState, a app.AccountState) (Tone, string) 
 	return Muted, p.Say("Waiting")
 }
 
+// outcome are a job's recipients by status, where those whose servers refused them after
+// the relay had accepted them have failed like all others.
+func outcome(j app.JobState) app.Counts {
+	c := j.Counts
+	refused := min(j.Refused, c.Accepted)
+	c.Accepted, c.Failed = c.Accepted-refused, c.Failed+refused
+	return c
+}
+
 // doneState says what became of a job that is done: the worst first.
 func doneState(p say.Printer, j app.JobState) (Tone, string) {
-	c := j.Counts
+	c := outcome(j)
 	switch {
 	case c.Failed > 0 && c.Accepted == 0:
 		return Alarm, p.Text(say.N(c.Failed, "{{.N}} failed", "{{.N}} failed"))
@@ -211,7 +220,7 @@ func NewJobView(p say.Printer, j app.JobState, accounts []app.AccountState, now 
 		Title: sender(p, j.From), Share: share(int64(settled(j)), int64(j.Recipients)),
 		Progress:  p.Text(say.N(j.Recipients, "{{.Done}} of {{.N}} recipient", "{{.Done}} of {{.N}} recipients").With("Done", settled(j))),
 		Batches:   p.Text(say.N(j.Batches, "{{.Done}} of {{.N}} batch", "{{.Done}} of {{.N}} batches").With("Done", j.BatchesDone)),
-		LastReply: j.LastReply, MayRetry: mayRetry(j, a), MayTakeBack: mayTakeBack(j), Counts: counts(p, j.Counts),
+		LastReply: j.LastReply, MayRetry: mayRetry(j, a), MayTakeBack: mayTakeBack(j), Counts: counts(p, outcome(j)),
 	}
 	v.Subtitle = p.Text(kind(j.Lane).With("When", say.Moment{Time: j.AcceptedAt, Now: now}).With("Size", j.Size))
 	if len(accounts) > 1 {

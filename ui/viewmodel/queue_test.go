@@ -59,6 +59,13 @@ func TestJobRow(t *testing.T) {
 			t.Errorf("%s: got %+v", c.name, got)
 		}
 	}
+	refused := app.JobState{Recipients: 205, State: "done", Counts: app.Counts{Accepted: 205}, Refused: 4}
+	if tone, words := jobState(say.English, refused, free); tone != Warn || words != "Sent, 4 failed" {
+		t.Errorf("refused by their servers later: got %q, %q", tone, words)
+	}
+	if got := counts(say.English, outcome(refused)); len(got) != 2 || got[0].Text != "201 sent" || got[1].Text != "4 failed" {
+		t.Errorf("refused by their servers later: got %+v", got)
+	}
 	if got := NewJobRow(say.English, app.JobState{}, nil, queueNow).From; got != "Automatic report" {
 		t.Errorf("the empty sender is %q", got)
 	}
