@@ -79,7 +79,8 @@ func TestPanelRestarts(t *testing.T) {
 	d.watcher = hosttest.NewWatcher(d.session)
 	item := d.watcher.WaitItem()
 	item.WaitMenu("the menu as before", func(m *hosttest.MenuItem) bool { return has(m, "Open") && has(m, "Quit") })
-	d.choose(item, "Open") // goes the way that the news of the panel went
+	d.choose(item, "Pause sending") // goes the way that the news of the panel went, which is worked before
+	item.WaitMenu("paused", func(m *hosttest.MenuItem) bool { return has(m, "Resume sending") })
 	d.hide()
 	d.choose(item, "Open")
 	d.win = d.Window(title)

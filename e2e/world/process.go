@@ -108,10 +108,11 @@ func (w *World) Start(program string, env []string, args ...string) *Process {
 		p.err = p.Cmd.Wait()
 	}()
 	w.T.Cleanup(func() {
-		p.Kill()
 		if w.T.Failed() {
 			w.T.Logf("log of %s:\n%s", program, Tail(p.Said(), 40))
+			w.T.Logf("what %s was doing:\n%s", program, p.stacks())
 		}
+		p.Kill()
 	})
 	select {
 	case text := <-line:
@@ -139,6 +140,20 @@ func (p *Process) Said() string {
 func Tail(text string, lines int) string {
 	all := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// stacks ends the program with SIGQUIT and gives what the runtime prints then:
+// where each goroutine stands.
+func (p *Process) stacks() string {
+	before := len(p.Said())
+	if err := p.Cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		return err.Error() // it has ended already
+	}
+	select {
+	case <-p.Done:
+	case <-time.After(5 * time.Second):
+	}
+	return p.Said()[before:]
 }
 
 // Kill is kill -9.
