@@ -14,7 +14,10 @@ import (
 	"testing"
 )
 
-const module = "servicesmtp.net/companion"
+const (
+	module     = "servicesmtp.net/companion"
+	fyneModule = "fyne.io/fyne/v2"
+)
 
 // rule says which of our packages, and which guarded libraries, a package may
 // import. A package that is not in the table fails the test: decide where it
@@ -87,7 +90,7 @@ var rules = map[string]rule{
 
 // guarded libraries may be imported by the named packages only.
 var guarded = map[string]rule{
-	"fyne.io/fyne/v2/app":             {[]string{"cmd/companion"}, "everything else then builds without cgo"},
+	fyneModule + "/app":               {[]string{"cmd/companion"}, "everything else then builds without cgo"},
 	"fyne.io/systray":                 {[]string{"cmd/companion"}, "Fyne starts it; one place reaches past Fyne"},
 	"github.com/mjl-/mox":             {[]string{"server/delivery"}, "its API is at version 0"},
 	"github.com/riverqueue":           {[]string{"server/queue", "server/store"}, "jobs can be rebuilt from the table; nobody else may rely on them"},
@@ -185,7 +188,7 @@ func TestRulesBite(t *testing.T) {
 		{"app", module + "/app/control", false, false},
 		{"app/uplink", module + "/app/apptest", true, true},
 		{"app/uplink", module + "/app/apptest", false, false},
-		{"app", "fyne.io/fyne/v2/app", false, false},
+		{"app", fyneModule + "/app", false, false},
 		{"server/api", "github.com/mjl-/mox/smtpclient", false, false},
 		{"app/spool", "modernc.org/sqlite", false, true},
 		{"app/proxy", module + "/app/mail", false, true},
