@@ -19,7 +19,7 @@ RELEASE_TAGS = migrated_fynedo
 # Packages with goroutines are tested with the race detector; that needs cgo.
 RACE_PKGS = $(shell $(GO) list ./app/... ./server/... ./internal/... ./relayclient/... ./assets/... ./ui/... ./cmd/...)
 
-.PHONY: help run build window debug screenshots bench-window package windows test unit vet e2e lint bench fuzz generate clean setup-run setup-package setup-windows setup-test
+.PHONY: help run build window debug screenshots bench-window package windows test unit vet e2e chaos lint bench fuzz generate clean setup-run setup-package setup-windows setup-test
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -67,6 +67,10 @@ screenshots: setup-test build window debug ## bin/pictures/: every view, light a
 
 bench-window: setup-test build window debug ## what the window costs: start, idle, a list of 100,000 messages
 	COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -tags figures -run Figures -count=1 -timeout 30m -v ./e2e/ui | grep -v '^[=-]'
+
+CHAOS_FLAGS ?= -kills 300 -restarts 10 -recipients 20000 -relay-kills 50
+chaos: setup-test build ## kill -9 again and again, cut connections, and count: nothing lost, doubled or damaged (CHAOS_FLAGS)
+	COMPANION_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 60m -v ./e2e/chaos -args $(CHAOS_FLAGS)
 
 lint: ## the pinned golangci-lint
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...

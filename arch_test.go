@@ -84,6 +84,7 @@ var rules = map[string]rule{
 	"cmd/relayd":       {with("server/*"), "composition root: relay"},
 	"e2e":              {nil, "black box: only the built programs"},
 	"e2e/world":        {nil, "black box: only the built programs"},
+	"e2e/chaos":        {nil, "black box: the built programs, killed and cut off"},
 	"e2e/ui":           {nil, "black box: the built window, driven from outside"},
 	"bench":            {nil, "black box: only the built programs; `make bench` runs it"},
 }

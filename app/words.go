@@ -121,7 +121,7 @@ func describe(a *AccountState, now time.Time) {
 	case a.Hold != nil:
 		w := holdWords[a.Hold.Reason]
 		a.Mood, a.Said, a.Action, a.Do = moodOf(a.Hold.Reason), w.said(), w.english(), w.do
-		if a.Messages > 0 {
+		if a.Recipients > 0 {
 			a.Said.Sentence = append(a.Said.Sentence, waiting(a.Messages, a.Recipients))
 		}
 		if u := a.Hold.Until; u != nil && a.Hold.Reason == mail.HoldQuota {

@@ -72,16 +72,35 @@ type Process struct {
 		API     string   `json:"api"`
 		Control string   `json:"control"`
 	}
-	Done chan struct{} // closed when it has ended
-	Log  string        // path of what it writes on standard error
-	err  error
+	Done  chan struct{} // closed when it has ended
+	Log   string        // path of what it writes on standard error
+	first chan string   // its first line on standard output
+	err   error
 }
 
 // Start runs a program until the end of the test and waits for its ready line.
 // Without env it has the test's environment.
 func (w *World) Start(program string, env []string, args ...string) *Process {
 	w.T.Helper()
-	p := &Process{Cmd: exec.Command(filepath.Join(bin, program), args...), Done: make(chan struct{}), Log: w.Path(program + ".log")}
+	p := w.Launch(program, env, args...)
+	w.T.Cleanup(func() {
+		if w.T.Failed() {
+			w.T.Logf("log of %s:\n%s", program, Tail(p.Said(), 40))
+			w.T.Logf("what %s was doing:\n%s", program, p.stacks())
+		}
+		p.Kill()
+	})
+	p.WaitReady(w.T)
+	return p
+}
+
+// Launch runs a program and waits for nothing. The caller ends it.
+func (w *World) Launch(program string, env []string, args ...string) *Process {
+	w.T.Helper()
+	p := &Process{
+		Cmd: exec.Command(filepath.Join(bin, program), args...), Done: make(chan struct{}),
+		Log: w.Path(program + ".log"), first: make(chan string, 1),
+	}
 	logFile, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		w.T.Fatal(err)
@@ -94,37 +113,35 @@ func (w *World) Start(program string, env []string, args ...string) *Process {
 	if err := p.Cmd.Start(); err != nil {
 		w.T.Fatal(err)
 	}
-	line := make(chan string, 1)
 	go func() {
 		defer close(p.Done)
 		defer logFile.Close()
 		s := bufio.NewScanner(out)
 		if s.Scan() {
-			line <- s.Text()
+			p.first <- s.Text()
 		}
 		for s.Scan() { // nothing else is promised on standard output
 			w.T.Errorf("%s printed more than its ready line: %q", program, s.Text())
 		}
 		p.err = p.Cmd.Wait()
 	}()
-	w.T.Cleanup(func() {
-		if w.T.Failed() {
-			w.T.Logf("log of %s:\n%s", program, Tail(p.Said(), 40))
-			w.T.Logf("what %s was doing:\n%s", program, p.stacks())
-		}
-		p.Kill()
-	})
+	return p
+}
+
+// WaitReady waits until the program serves.
+func (p *Process) WaitReady(t testing.TB) {
+	t.Helper()
+	program := filepath.Base(p.Cmd.Path)
 	select {
-	case text := <-line:
+	case text := <-p.first:
 		if err := json.Unmarshal([]byte(text), &p.Ready); err != nil || p.Ready.Event != "ready" {
-			w.T.Fatalf("%s: ready line %q: %v", program, text, err)
+			t.Fatalf("%s: ready line %q: %v", program, text, err)
 		}
 	case <-p.Done:
-		w.T.Fatalf("%s ended at once: %v\n%s", program, p.err, Tail(p.Said(), 10))
+		t.Fatalf("%s ended at once: %v\n%s", program, p.err, Tail(p.Said(), 10))
 	case <-time.After(30 * time.Second):
-		w.T.Fatalf("%s was not ready within 30 s", program)
+		t.Fatalf("%s was not ready within 30 s", program)
 	}
-	return p
 }
 
 // Said is what the program has written on standard error.

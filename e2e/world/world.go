@@ -191,6 +191,14 @@ func (w *World) StartCompanion() {
 	}
 }
 
+// LaunchCompanion starts companionctl run and waits for nothing, not even that
+// it serves; the caller ends it.
+func (w *World) LaunchCompanion() *Process {
+	w.T.Helper()
+	w.Companion = w.Launch("companionctl", w.Opts.Env, append(w.folders(), "run")...)
+	return w.Companion
+}
+
 // Again starts the desktop app once more beside the one that runs.
 func (w *World) Again() (stdout, stderr string, code int) {
 	return command(w.T.Context(), w.Opts.Env, w.Opts.Window, w.folders()...)
