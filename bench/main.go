@@ -5,6 +5,10 @@
 // Both accept durably and send nothing on: Postfix, in a folder of its own,
 // puts everything on hold; the companion's relay does not answer. The load is
 // Postfix's smtp-source. It must run as root, because Postfix does.
+//
+// Beside them stands what the disk allows: files of that size, written and
+// synced. A second table has no peer: what big messages and a long queue cost the
+// companion, with a relay behind it.
 package main
 
 import (
@@ -51,16 +55,20 @@ func loads() []load {
 			out = append(out, load{conns: c, size: s.size, count: s.count})
 		}
 	}
-	return append(out, load{conns: 8, size: 10 << 10, count: 2000, each: true})
+	for _, c := range []int{1, 8, 32} {
+		out = append(out, load{conns: c, size: 10 << 10, count: 2000, each: true})
+	}
+	return out
 }
 
 func main() {
 	bin := flag.String("bin", "bin", "folder of the built programs")
 	rounds := flag.Int("rounds", 5, "repetitions; the median counts")
+	only := flag.String("only", "", "accept or large; empty: both")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *bin, *rounds); err != nil {
+	if err := run(ctx, *bin, *rounds, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -75,7 +83,7 @@ type server interface {
 	close()
 }
 
-func run(ctx context.Context, bin string, rounds int) error {
+func run(ctx context.Context, bin string, rounds int, only string) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("run it as root: Postfix starts as root only")
 	}
@@ -84,6 +92,19 @@ func run(ctx context.Context, bin string, rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if only != "large" {
+		if err := acceptance(ctx, bin, dir, rounds); err != nil {
+			return err
+		}
+	}
+	if only != "accept" {
+		return large(ctx, bin, filepath.Join(dir, "pair"))
+	}
+	return nil
+}
+
+// acceptance prints how fast companion and Postfix take mail.
+func acceptance(ctx context.Context, bin, dir string, rounds int) error {
 	p, err := startPostfix(ctx, filepath.Join(dir, "postfix"))
 	if err != nil {
 		return err
@@ -94,11 +115,17 @@ func run(ctx context.Context, bin string, rounds int) error {
 		return err
 	}
 	defer c.close()
-	fmt.Println("| connections × size | companion | Postfix | ratio (min–max) | CPU s per 1,000: companion | Postfix | PSS MB: companion | Postfix |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
+	fmt.Println("| connections × size | companion | Postfix | ratio (min–max) | CPU s per 1,000: companion | Postfix | PSS MB: companion | Postfix | one synced file each |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
 	for _, l := range loads() {
 		var a, b []figure
+		var files []float64
 		for range rounds {
+			n, err := disk(dir, l)
+			if err != nil {
+				return err
+			}
+			files = append(files, n)
 			fa, err := measure(ctx, c, l)
 			if err != nil {
 				return err
@@ -109,7 +136,7 @@ func run(ctx context.Context, bin string, rounds int) error {
 			}
 			a, b = append(a, fa), append(b, fb)
 		}
-		fmt.Println(row(l, a, b))
+		fmt.Println(row(l, a, b) + fmt.Sprintf(" %.0f |", median(files)))
 	}
 	return nil
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -115,10 +112,8 @@ func (p *postfix) close() {
 
 // companion is the built companionctl with a relay that does not answer.
 type companion struct {
-	cmd     *exec.Cmd
-	address string
-	bin     string
-	dir     string
+	*program
+	bin, dir string
 }
 
 const companionTOML = `[[account]]
@@ -145,34 +140,11 @@ func startCompanion(ctx context.Context, bin, dir string) (*companion, error) {
 	return c, c.start(ctx)
 }
 
-func (c *companion) start(ctx context.Context) error {
-	c.cmd = exec.CommandContext(ctx, filepath.Join(c.bin, "companionctl"), "--data", filepath.Join(c.dir, "data"), "--config", filepath.Join(c.dir, "companion.toml"), "run")
-	log, err := os.OpenFile(filepath.Join(c.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	c.cmd.Stderr = log
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := c.cmd.Start(); err != nil {
-		return err
-	}
-	var ready struct{ SMTP []string }
-	s := bufio.NewScanner(out)
-	if !s.Scan() {
-		return fmt.Errorf("companion did not start, see its log: %w", c.cmd.Wait())
-	}
-	if err := json.Unmarshal(s.Bytes(), &ready); err != nil || len(ready.SMTP) == 0 {
-		return fmt.Errorf("ready line %q: %w", s.Text(), err)
-	}
-	c.address = ready.SMTP[0]
-	return nil
+func (c *companion) start(ctx context.Context) (err error) {
+	c.program, err = start(ctx, c.dir, filepath.Join(c.bin, "companionctl"), "--data", filepath.Join(c.dir, "data"), "--config", filepath.Join(c.dir, "companion.toml"), "run")
+	return err
 }
 
-func (c *companion) addr() string       { return c.address }
 func (c *companion) cpu() time.Duration { return treeCPU(c.cmd.Process.Pid) }
 func (c *companion) memory() int        { return treePSS(c.cmd.Process.Pid) }
 
@@ -185,11 +157,8 @@ func (c *companion) reset() error {
 	return c.start(context.Background())
 }
 
-func (c *companion) close() {
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err == nil {
-		c.cmd.Wait() // the exit code says nothing about the figures
-	}
-}
+// close ends it; how it ends says nothing about the figures.
+func (c *companion) close() { c.stop() }
 
 func freeAddress() (string, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
