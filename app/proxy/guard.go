@@ -1,0 +1,50 @@
+package proxy
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// What go-smtp answers or does where the RFC or a client wants something else.
+
+// chunks looks for BDAT at the beginning of a command line, as go-smtp will
+// read it. The octets that it announces follow whether go-smtp takes them or
+// not. Where it cannot be known how many they are, the connection ends after
+// the answer: go-smtp would take them for commands.
+func (c *conn) chunks() {
+	line := c.buf[c.r:c.w]
+	line = line[:bytes.IndexByte(line, '\n')]
+	if len(line) < 4 || !bytes.EqualFold(line[:4], []byte("BDAT")) {
+		return
+	}
+	size, err := chunkSize(string(bytes.TrimRight(line, "\r")))
+	if err != nil {
+		c.hang(farewell(badChunk))
+		return
+	}
+	c.chunk = int64(size)
+	c.empty = c.empty || size == 0
+}
+
+// chunkSize is the size in a BDAT command (RFC 3030 §2).
+func chunkSize(line string) (uint64, error) {
+	args := strings.Fields(line[4:])
+	if len(line) < 6 || line[4] != ' ' || len(args) == 0 || len(args) > 2 || len(args) == 2 && !strings.EqualFold(args[1], "LAST") {
+		return 0, badChunk
+	}
+	return strconv.ParseUint(args[0], 10, 32)
+}
+
+// amend changes a reply line of go-smtp.
+func (c *conn) amend(line []byte) []byte {
+	if mechanisms, ok := bytes.CutPrefix(line, []byte("250-AUTH ")); ok {
+		// Outlook Express 4, and devices of its time, read an early draft of
+		// RFC 2554 and look for this line only.
+		return append(append(bytes.Clone(line), "250-AUTH="...), mechanisms...)
+	}
+	if bytes.HasPrefix(line, []byte("454 4.7.0 Invalid base64")) {
+		return []byte(farewell(badAuth)) // RFC 4954 §4: "MUST reject with 501"
+	}
+	return line
+}
