@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"fmt"
 	"io"
 	"time"
 )
@@ -26,7 +25,7 @@ func (c *conn) leaving() bool {
 	c.mu.Lock()
 	stop, hangUp := c.due() && !c.hangUp, c.hangUp
 	if stop {
-		c.hangUp, c.farewell = true, farewell(Stopping)
+		c.hangUp, c.farewell = true, replyLine(Stopping)
 	}
 	words := c.farewell
 	c.farewell = ""
@@ -47,12 +46,6 @@ func (c *conn) hang(words string) {
 	if !c.hangUp {
 		c.hangUp, c.farewell = true, words
 	}
-}
-
-// farewell is a 421 that answers no command (RFC 5321 §3.8).
-func farewell(p Problem) string {
-	r := replies[p]
-	return fmt.Sprintf("%d %d.%d.%d %s\r\n", r.Code, r.EnhancedCode[0], r.EnhancedCode[1], r.EnhancedCode[2], r.Message)
 }
 
 // stop ends the connection politely: at once when the client is waited for,
@@ -86,7 +79,7 @@ func (c *conn) tryStop(cut bool) bool {
 		// Nobody else writes: the connection's goroutine waits in Read, and
 		// finds hangUp when it wakes. The write ends with the idle limit, or
 		// when the grace has passed.
-		_, _ = io.WriteString(c.Conn, farewell(Stopping))
+		_, _ = io.WriteString(c.Conn, replyLine(Stopping))
 	}
 	if say || stuck && cut {
 		c.Conn.Close()
@@ -107,7 +100,7 @@ func (c *conn) move() {
 	}
 	c.mu.Unlock()
 	if say {
-		_, _ = io.WriteString(c.Conn, farewell(Stopping)) // as in tryStop
+		_, _ = io.WriteString(c.Conn, replyLine(Stopping)) // as in tryStop
 		c.Conn.Close()
 	}
 }

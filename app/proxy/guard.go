@@ -20,7 +20,7 @@ func (c *conn) chunks() {
 	}
 	size, err := chunkSize(string(bytes.TrimRight(line, "\r")))
 	if err != nil {
-		c.hang(farewell(badChunk))
+		c.hang(replyLine(badChunk))
 		return
 	}
 	c.chunk = int64(size)
@@ -43,8 +43,13 @@ func (c *conn) amend(line []byte) []byte {
 		// RFC 2554 and look for this line only.
 		return append(append(bytes.Clone(line), "250-AUTH="...), mechanisms...)
 	}
-	if bytes.HasPrefix(line, []byte("454 4.7.0 Invalid base64")) {
-		return []byte(farewell(badAuth)) // RFC 4954 §4: "MUST reject with 501"
+	switch {
+	case bytes.HasPrefix(line, []byte("454 4.7.0 Invalid base64")):
+		return []byte(replyLine(badAuth)) // RFC 4954 §4 wants 501
+	case bytes.HasPrefix(line, []byte("554 5.0.0 Error: transaction failed")):
+		// A chunk that stopped short: the network's words, and for good. Our own
+		// errors never come so far.
+		return []byte(replyLine(lostData))
 	}
 	return line
 }

@@ -183,7 +183,7 @@ func (c *conn) firstOctets(b []byte) (int, error) {
 func (c *conn) refusePlain() {
 	c.s.log.Warn("a program spoke without TLS on a port for TLS", "address", c.LocalAddr().String())
 	c.stumbled(StumblePlain, "")
-	_, _ = io.WriteString(c.raw, farewell(needTLS)) // the connection ends either way
+	_, _ = io.WriteString(c.raw, replyLine(needTLS)) // the connection ends either way
 }
 
 // lookAtAlert recognises a client that broke TLS off before it said a word. In

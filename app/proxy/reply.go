@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/emersion/go-smtp"
 
@@ -87,6 +88,12 @@ func (s *Server) reply(err error) *smtp.SMTPError {
 		r = replies[Unexpected]
 	}
 	return &r
+}
+
+// replyLine is the answer to a problem as it stands on the wire.
+func replyLine(p Problem) string {
+	r := replies[p]
+	return fmt.Sprintf("%d %d.%d.%d %s\r\n", r.Code, r.EnhancedCode[0], r.EnhancedCode[1], r.EnhancedCode[2], r.Message)
 }
 
 // problem finds the class of an error.

@@ -194,7 +194,7 @@ func (a *acceptor) refuse(c net.Conn) {
 	}
 	// A new connection takes a line without waiting for its client.
 	if err := c.SetWriteDeadline(time.Now().Add(patience)); err == nil {
-		_, _ = io.WriteString(c, farewell(crowded))
+		_, _ = io.WriteString(c, replyLine(crowded))
 	}
 }
 

@@ -69,7 +69,7 @@ func (s *session) Reset() {
 	s.mu.Unlock()
 	s.conn.setOpen(false)
 	if broken {
-		s.conn.hang(farewell(brokenOff))
+		s.conn.hang(replyLine(brokenOff))
 	}
 }
 
