@@ -50,6 +50,10 @@ func (c *conn) amend(line []byte) []byte {
 		// A chunk that stopped short: the network's words, and for good. Our own
 		// errors never come so far.
 		return []byte(replyLine(lostData))
+	case c.chunk > 0 && bytes.HasPrefix(line, []byte("250 2.0.0 Continue")):
+		return []byte(replyLine(lostData)) // the stream has ended inside the chunk
+	case bytes.HasPrefix(line, []byte("502 5.5.1 Missing RCPT TO")):
+		c.empty = false // it has begun no message, so none can be broken off
 	}
 	return line
 }
