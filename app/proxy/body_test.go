@@ -181,6 +181,26 @@ func TestConnHandsOutSingleLines(t *testing.T) {
 	})
 }
 
+// A stop between BDAT LAST and its octets, before go-smtp has begun the message,
+// must not look like the end of the message: it was stored without its rest.
+func TestStopInsideAChunkIsNotItsEnd(t *testing.T) {
+	c := connOf(io.EOF, []byte("BDAT 8 LAST\r\nX: y"), []byte("\r\n\r\n"))
+	c.greeted = true
+	buf := make([]byte, 100)
+	for _, want := range []string{"BDAT 8 LAST\r\n", "X: y"} {
+		if n, err := c.Read(buf); string(buf[:n]) != want || err != nil {
+			t.Fatalf("got %q, %v", buf[:n], err)
+		}
+	}
+	c.stop()
+	if n, err := c.Read(buf); !errors.Is(err, io.EOF) {
+		t.Fatalf("got %q, %v", buf[:n], err)
+	}
+	if _, err := (chunkReader{r: strings.NewReader(""), c: c}).Read(buf); !errors.Is(err, errLost) {
+		t.Errorf("the message is taken for whole: %v", err)
+	}
+}
+
 func TestLimiter(t *testing.T) {
 	long := strings.Repeat("x", maxTextLine-2)
 	for _, test := range []struct {

@@ -29,6 +29,9 @@ func (c *conn) leaving() bool {
 	}
 	words := c.farewell
 	c.farewell = ""
+	// go-smtp takes the end of the stream inside a chunk for the chunk's end,
+	// and may not have begun the message when stop found none in hand.
+	c.ended = c.ended || stop || hangUp
 	c.mu.Unlock()
 	if !stop && !hangUp {
 		return false

@@ -25,6 +25,7 @@ type model struct {
 	env                         modelMail
 	errors                      int
 	closed                      bool
+	browser                     bool // it gets no answer, nor those that wait
 }
 
 // answer is what one reply may begin with.
@@ -86,7 +87,7 @@ func (m *model) reset() {
 
 func (m *model) command(line string) {
 	if !m.greeted && fromBrowser([]byte(line+"\r\n")) {
-		m.closed = true
+		m.closed, m.browser = true, true
 		return
 	}
 	lost := len(line) >= 4 && strings.EqualFold(line[:4], "BDAT")

@@ -23,23 +23,24 @@ type form struct {
 }
 
 var mailForms = map[string]form{
-	"FROM:<a@example.com>":                               {address: "a@example.com"},
-	"from:<a@example.com> SIZE=100 BODY=8BITMIME":        {address: "a@example.com"},
-	"FROM: <a@example.com>":                              {address: "a@example.com"},
-	"FROM:a@example.com":                                 {address: "a@example.com"},
-	"FROM:<>":                                            {},
-	"FROM:<\"a b\"@example.com> RET=FULL ENVID=QQ314159": {address: `"a b"@example.com`},
-	"FROM:<@relay.example:a@example.com>":                {address: "a@example.com"},
-	"FROM:<jürgen@bücher.example> SMTPUTF8":              {address: "jürgen@bücher.example"},
-	"FROM:<jürgen@example.com>":                          {ours: "553 5.6.7"},
-	"FROM:<a@-example.com>":                              {ours: "553 5.1.7"},
-	"FROM:<a@example.com> SIZE=2001":                     {wire: "552 5.3.4"},
-	"FROM:<a@example.com> SIZE=x":                        {wire: "501"},
-	"FROM:<a@example.com> BODY=BINARYMIME":               {wire: "504"},
-	"FROM:<a@example.com> FOO=BAR":                       {wire: "500"},
-	"FROM:<a>":                                           {wire: "501"},
-	"TO:<a@example.com>":                                 {wire: "501"},
-	"":                                                   {wire: "501"},
+	"FROM:<a@example.com>":                                   {address: "a@example.com"},
+	"from:<a@example.com> SIZE=100 BODY=8BITMIME":            {address: "a@example.com"},
+	"FROM: <a@example.com>":                                  {address: "a@example.com"},
+	"FROM:a@example.com":                                     {address: "a@example.com"},
+	"FROM:<>":                                                {},
+	"FROM:<evil@example.com>":                                {address: "evil@example.com"},
+	"FROM:<\"a b\"@example.com> RET=FULL ENVID=QQ314159":     {address: `"a b"@example.com`},
+	"FROM:<@relay.example:a@example.com>":                    {address: "a@example.com"},
+	"FROM:<jürgen@bücher.example> SMTPUTF8":                  {address: "jürgen@bücher.example"},
+	"FROM:<jürgen@example.com>":                              {ours: "553 5.6.7"},
+	"FROM:<a@-example.com>":                                  {ours: "553 5.1.7"},
+	"FROM:<a@example.com> SIZE=2001":                         {wire: "552 5.3.4"},
+	"FROM:<a@example.com> SIZE=x":                            {wire: "501"},
+	"FROM:<a@example.com> BODY=BINARYMIME":                   {wire: "504"},
+	"FROM:<a@example.com> FOO=BAR":                           {wire: "500"},
+	"FROM:<a>":                                               {wire: "501"},
+	"TO:<a@example.com>":                                     {wire: "501"},
+	"":                                                       {wire: "501"},
 	"FROM:<a@example.com> ENVID=" + strings.Repeat("x", 101): {ours: "501 5.5.4"},
 }
 
@@ -244,7 +245,11 @@ func playSeed(t *testing.T, seed uint64) map[string]int {
 	} else if err != nil {
 		t.Errorf("seed %d: %v", seed, err)
 	} else {
-		compareReplies(t, seed, in, got, append([]answer{{"220"}}, m.out...))
+		want := append([]answer{{"220"}}, m.out...)
+		if m.browser {
+			want = want[:min(len(want), len(got))]
+		}
+		compareReplies(t, seed, in, got, want)
 	}
 	for _, r := range got {
 		count[r[:3]]++
