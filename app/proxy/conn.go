@@ -160,6 +160,9 @@ func (c *conn) fill() error {
 		err, n = io.EOF, 0
 	}
 	c.w += n
+	if n == 0 && err == nil { // io.Reader allows it, and callers want octets
+		return c.fill()
+	}
 	if err != nil {
 		c.lookAtAlert(err)
 		c.end(err)
