@@ -186,12 +186,18 @@ func (c *conn) refusePlain() {
 	_, _ = io.WriteString(c.raw, replyLine(needTLS)) // the connection ends either way
 }
 
-// lookAtAlert recognises a client that broke TLS off before it said a word. In
-// TLS 1.3 its alert comes after our handshake has ended.
+// lookAtAlert recognises a client that broke TLS off when it had seen the
+// certificate, and before it said a word. In TLS 1.3 its alert may come after
+// our handshake has ended; OpenSSL's comes without encryption, and so as a
+// "local error" of ours.
 func (c *conn) lookAtAlert(err error) {
+	secure, ok := c.Conn.(*tls.Conn)
 	var op *net.OpError
-	if !c.secure || c.greeted || !errors.As(err, &op) || op.Op != "remote error" {
+	if !ok || c.greeted || !errors.As(err, &op) || op.Op != "remote error" && op.Op != "local error" {
 		return
+	}
+	if secure.ConnectionState().Version == 0 {
+		return // it was no ClientHello
 	}
 	c.s.log.Warn("a program broke off TLS; it may not trust the certificate", "address", c.LocalAddr().String(), "cause", op.Err)
 	c.stumbled(StumbleCertificate, "")
