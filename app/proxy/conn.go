@@ -47,6 +47,7 @@ type conn struct {
 	writeErr  error
 	feed      []byte // handed to go-smtp before anything else
 	chunk     int64  // octets of a BDAT that are still to come
+	huge      bool   // the command announces a size beyond all bounds
 	lineBegun bool   // the last thing handed out did not end a line
 	shaken    bool   // the TLS handshake was begun
 	greeted   bool   // HELO or EHLO was seen
