@@ -54,18 +54,19 @@ func (s *settingsPage) leave() { s.accounts.question.end() }
 
 // listenCard is where mail programs hand mail in.
 type listenCard struct {
-	ui      *UI
-	engine  Engine // that of the page, also when another has come since
-	port    *field
-	secure  *field // port with encryption
-	auth    *widget.Check
-	means   *look.Text // what the choice means
-	save    *widget.Button
-	trouble *fyne.Container
-	shown   []viewmodel.Trouble
-	result  *feedback
-	saver   saver[app.ListenPreferences]
-	root    *look.Card
+	ui          *UI
+	engine      Engine // that of the page, also when another has come since
+	port        *field
+	secure      *field // port with encryption
+	secureMeans *look.Text
+	auth        *widget.Check
+	means       *look.Text // what the choice means
+	save        *widget.Button
+	trouble     *fyne.Container
+	shown       []viewmodel.Trouble
+	result      *feedback
+	saver       saver[app.ListenPreferences]
+	root        *look.Card
 }
 
 func newListenCard(u *UI, resized func()) *listenCard {
@@ -76,6 +77,7 @@ func newListenCard(u *UI, resized func()) *listenCard {
 	c.port.box.Hidden = l.Port == ""
 	c.secure = newField(u.say.Say("Port with encryption (empty: none)"))
 	c.secure.entry.Text = l.Secure
+	c.secureMeans = look.NewText(look.Caption, l.Means)
 	c.secure.entry.OnSubmitted = func(string) { c.submit() }
 	c.secure.box.Hidden = c.port.box.Hidden && l.Secure == ""
 	c.trouble.Hidden = true
@@ -88,7 +90,7 @@ func newListenCard(u *UI, resized func()) *listenCard {
 	c.root = look.NewCard(u.say.Say("Mail programs"), look.Vertical(gap()*3/2,
 		look.NewText(look.Soft, u.say.Say("Mail programs on this computer hand their mail in here. After a change of the port, enter it in your mail programs too.")),
 		c.trouble, narrow(c.port.box), narrow(c.secure.box),
-		look.NewText(look.Caption, u.say.Say("Programs that insist on encryption (SSL/TLS) use it; they must trust the certificate on the page Connect.")), others, c.auth, c.means, left(c.save), c.result.box))
+		c.secureMeans, others, c.auth, c.means, left(c.save), c.result.box))
 	c.explain()
 	return c
 }
@@ -140,6 +142,9 @@ func (c *listenCard) saved(p app.ListenPreferences, err error) {
 // show renews what is wrong with the addresses.
 func (c *listenCard) show(state app.State) {
 	l := viewmodel.NewListener(c.ui.say, c.engine.Preferences().Listen, state)
+	if c.secureMeans.Text != l.Means {
+		c.secureMeans.SetText(l.Means)
+	}
 	if slices.Equal(l.Trouble, c.shown) {
 		return
 	}

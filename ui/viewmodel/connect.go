@@ -42,7 +42,7 @@ type LastMail struct {
 // NewConnect says what to write into a mail program. l is what the engine told
 // last. Only mail that came after since counts; zero: all.
 func NewConnect(p say.Printer, s app.State, l app.Login, since, now time.Time) Connect {
-	c := Connect{Fields: []Field{}, Trouble: listenTrouble(p, s), Mail: newLastMail(p, s.LastMail, since, now), Secure: newSecure(p, l)}
+	c := Connect{Fields: []Field{}, Trouble: listenTrouble(p, s), Mail: newLastMail(p, s.LastMail, since, now), Secure: newSecure(p, s, l)}
 	if r := s.Refused; r != nil && !r.At.Before(since) {
 		c.Mail = LastMail{Tone: Warn, Text: p.Words(slices.Concat(r.Said.Sentence, r.Said.Action))}
 	}
@@ -71,7 +71,7 @@ func NewConnect(p say.Printer, s app.State, l app.Login, since, now time.Time) C
 // language.
 const sslTLS = "SSL/TLS"
 
-func newSecure(p say.Printer, l app.Login) Secure {
+func newSecure(p say.Printer, st app.State, l app.Login) Secure {
 	if len(l.TLS) == 0 {
 		return Secure{}
 	}
@@ -80,6 +80,9 @@ func newSecure(p say.Printer, l app.Login) Secure {
 		return Secure{}
 	}
 	s := Secure{Note: p.Say("The program must trust this certificate. It vouches for this computer only.")}
+	if c := st.Certificate; c != nil && len(c.Said.Sentence) > 0 {
+		s.Note = p.Words(slices.Concat(c.Said.Sentence, c.Said.Action))
+	}
 	if !slices.Contains(l.TLS, l.Address) {
 		s.Fields = append(s.Fields, Field{Name: p.Say("Server"), Value: reachable(host)}, Field{Name: p.Say("Port"), Value: port}, Field{Name: p.Say("Security"), Value: sslTLS})
 	}

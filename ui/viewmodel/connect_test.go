@@ -90,6 +90,11 @@ func TestLastMail(t *testing.T) {
 }
 
 func TestConnectSecure(t *testing.T) {
+	renewed := state(app.MoodIdle)
+	renewed.Certificate = &app.CertificateState{Said: said("The certificate was renewed.", "Give it on.")}
+	if got := NewConnect(say.English, renewed, app.Login{TLS: []string{"127.0.0.1:4650"}}, time.Time{}, nine).Secure.Note; got != "The certificate was renewed. Give it on." {
+		t.Errorf("renewed: %q", got)
+	}
 	file := Field{"Certificate", "/data/local-ca.pem", false}
 	for _, c := range []struct {
 		name  string

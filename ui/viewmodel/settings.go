@@ -63,6 +63,7 @@ func SecurityWord(security string) string {
 type Listener struct {
 	Port    string // of the addresses of this computer alone
 	Secure  string // likewise of those with encryption; "": there are none
+	Means   string // what the port with encryption is for, and what its programs must trust
 	Others  string // addresses that other computers reach, or ""
 	Auth    bool   // a password is asked for
 	Trouble []Trouble
@@ -79,6 +80,10 @@ type Trouble struct {
 // NewListener says where mail programs hand mail in, and what is wrong there.
 func NewListener(p say.Printer, l app.ListenPreferences, s app.State) Listener {
 	out := Listener{Auth: l.Auth != authOff}
+	out.Means = p.Say("Programs that insist on encryption (SSL/TLS) use it; they must trust the certificate on the page Connect.")
+	if c := s.Certificate; c != nil {
+		out.Means = p.Text(say.T("Programs that insist on encryption (SSL/TLS) use it; they must trust the certificate in {{.File}}, which the page Connect hands out.").With("File", c.File))
+	}
 	var others []string
 	first := func(addresses []string) (first string) {
 		for _, a := range addresses {

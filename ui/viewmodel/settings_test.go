@@ -32,6 +32,16 @@ func TestAccountCards(t *testing.T) {
 	}
 }
 
+const means = "Programs that insist on encryption (SSL/TLS) use it; they must trust the certificate on the page Connect."
+
+func TestListenerNamesTheCertificate(t *testing.T) {
+	s := app.State{Certificate: &app.CertificateState{File: "/data/local-ca.pem"}}
+	want := "Programs that insist on encryption (SSL/TLS) use it; they must trust the certificate in /data/local-ca.pem, which the page Connect hands out."
+	if got := NewListener(say.English, app.ListenPreferences{}, s).Means; got != want {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestListener(t *testing.T) {
 	said := app.Said{Sentence: say.Words{say.T("Port 2525 is taken.")}, Action: say.Words{say.T("Choose another.")}}
 	s := app.State{Listen: []app.ListenState{
@@ -41,7 +51,7 @@ func TestListener(t *testing.T) {
 	}}
 	got := NewListener(say.English, app.ListenPreferences{Addresses: []string{"192.0.2.1:25", "127.0.0.1:2525", "[::1]:2525"}, Auth: "required"}, s)
 	want := Listener{
-		Port: "2525", Auth: true, Others: "Other computers can reach the companion at 192.0.2.1:25; only the settings file can change this.",
+		Port: "2525", Auth: true, Means: means, Others: "Other computers can reach the companion at 192.0.2.1:25; only the settings file can change this.",
 		Trouble: []Trouble{
 			{Title: "Port 2525 is taken.", Text: "Choose another.", Offer: "Use port 2526", Port: "2526"},
 			{Title: "Port 2525 is taken.", Text: "Choose another."}, // the same offer is made once
@@ -111,7 +121,7 @@ func TestChangeListenWithEncryption(t *testing.T) {
 	}
 	got := NewListener(say.English, app.ListenPreferences{Addresses: both, TLSAddresses: []string{"[::1]:4650", "192.0.2.1:465"}}, app.State{Listen: []app.ListenState{
 		{Address: "[::1]:4650", TLS: true, Offered: "[::1]:4651", Said: said("Port 4650 is taken.", "")}}})
-	want := Listener{Port: "2525", Secure: "4650", Auth: true, Others: "Other computers can reach the companion at 192.0.2.1:465; only the settings file can change this.",
+	want := Listener{Port: "2525", Secure: "4650", Auth: true, Means: means, Others: "Other computers can reach the companion at 192.0.2.1:465; only the settings file can change this.",
 		Trouble: []Trouble{{Title: "Port 4650 is taken.", Offer: "Use port 4651", Port: "4651", Secure: true}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("listener (-want +got):\n%s", diff)
