@@ -42,6 +42,7 @@ type modelMail struct {
 func (m *model) run() {
 	for !m.closed {
 		line, ok := m.line()
+		line = strings.TrimRight(line, "\r")
 		if !ok {
 			return // the rest of a line is nobody's command
 		}
@@ -54,7 +55,7 @@ func (m *model) line() (string, bool) {
 	if i < 0 {
 		return "", false
 	}
-	line := strings.TrimRight(string(m.in[:i]), "\r")
+	line := strings.TrimSuffix(string(m.in[:i]), "\r")
 	m.in = m.in[i+1:]
 	return line, true
 }

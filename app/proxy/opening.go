@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -155,7 +156,8 @@ func (c *conn) handshake() error {
 		c.raw.Close()
 		return errNoTLS
 	}
-	if err := c.Conn.(*tls.Conn).Handshake(); err != nil {
+	// It ends with its connection, as all that is read here.
+	if err := c.Conn.(*tls.Conn).HandshakeContext(context.Background()); err != nil {
 		c.lookAtAlert(err)
 		return fmt.Errorf("begin TLS: %w", err)
 	}
