@@ -76,7 +76,7 @@ func refusedWords(reason string) words {
 	}
 	return words{
 		sentence: say.T("{{.Program}} came with a wrong password, at {{.At}}."),
-		action:   say.T("Enter the user name and the password of the page Connect in it."),
+		action:   say.T("Copy the user name and the password from the page Connect into it."),
 		terminal: "Enter the user name and password that this shows: companionctl connect",
 	}
 }

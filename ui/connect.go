@@ -115,7 +115,7 @@ func (c *connectView) show(s app.State) {
 		c.root.Refresh()
 	}
 	c.note.SetText(v.Note)
-	c.mail.Set(look.Notice{Tone: look.Tone(v.Mail.Tone), Icon: mailIcon(v.Mail.Come), Title: v.Mail.Text})
+	c.mail.Set(look.Notice{Tone: look.Tone(v.Mail.Tone), Icon: mailIcon(v.Mail), Title: v.Mail.Text})
 }
 
 // saveCertificate writes what mail programs must trust where a person wants it.
@@ -149,9 +149,12 @@ func (c *connectView) showFields(to *fyne.Container, list []viewmodel.Field) {
 	to.Refresh()
 }
 
-func mailIcon(come bool) string {
-	if come {
+func mailIcon(m viewmodel.LastMail) string {
+	switch {
+	case m.Come:
 		return "check"
+	case m.Tone == viewmodel.Warn:
+		return "warning"
 	}
 	return "clock"
 }
