@@ -38,7 +38,7 @@ func secureDial(t *testing.T, address, caFile string) (*tls.Conn, string, error)
 func TestPortWithTLS(t *testing.T) {
 	e := newEngineTest(t, engineOptions{settings: withTLS})
 	e.run()
-	s := e.until("it serves", func(s State) bool { return s.Listen[0].OK && s.Listen[1].OK })
+	s := e.until("it serves", func(s State) bool { return s.Listen[0].OK && s.Listen[1].OK && s.Mood != MoodStarting })
 	file := filepath.Join(e.cfg.DataDir, localCAName)
 	if len(s.Listen) != 2 || !s.Listen[0].OK || !s.Listen[1].OK || !s.Listen[1].TLS || s.Certificate == nil || s.Certificate.File != file || s.Certificate.Sentence != "" {
 		t.Fatalf("listen %+v, certificate %+v", s.Listen, s.Certificate)
@@ -122,7 +122,7 @@ func TestDamagedCertificate(t *testing.T) {
 			repair := c.damage(t, ca, key)
 			damaged, _ := os.ReadFile(ca)
 			e.run()
-			s := e.until("it serves", func(s State) bool { return s.Listen[0].OK })
+			s := e.until("it serves", func(s State) bool { return s.Listen[0].OK && s.Listen[1].Sentence != "" && s.Mood != MoodStarting })
 			if s.Listen[1].OK || !strings.HasPrefix(s.Listen[1].Sentence, c.sentence) || s.Listen[1].Action == "" {
 				t.Errorf("listeners %+v", s.Listen)
 			}

@@ -32,6 +32,16 @@ func (s *stumbles) add(one Stumble) {
 	s.come <- struct{}{}
 }
 
+// wait waits for one more.
+func (s *stumbles) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-s.come:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("nothing was told beside %q", s.reasons())
+	}
+}
+
 // reasons are those so far, in their order.
 func (s *stumbles) reasons() string {
 	s.mu.Lock()
@@ -136,21 +146,21 @@ func TestTLSClients(t *testing.T) {
 	if _, err := tls.Dial("tcp", plain, &tls.Config{InsecureSkipVerify: true}); err == nil {
 		t.Error("TLS on the plain port")
 	}
-	<-told.come
+	told.wait(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		c, err := tls.Dial("tcp", secure, &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "localhost", MaxVersion: version})
 		if err == nil {
 			c.Close()
 			t.Error("trusted without a reason")
 		}
-		<-told.come
+		told.wait(t)
 	}
 	// OpenSSL tells it in a way of its own.
 
 	if out, err := exec.CommandContext(t.Context(), "curl", "--silent", "--show-error", "smtps://"+secure, "--mail-from", "a@example.com", "--mail-rcpt", "b@example.com", "--upload-file", "opening.go").CombinedOutput(); err == nil {
 		t.Errorf("curl trusts anybody: %s", out)
 	}
-	<-told.come
+	told.wait(t)
 	if got, want := told.reasons(), "tls_on_plain_port certificate_refused certificate_refused certificate_refused"; got != want {
 		t.Errorf("told %q, want %q", got, want)
 	}
