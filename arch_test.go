@@ -28,19 +28,20 @@ type rule struct {
 }
 
 // shared is what both halves may use; it knows neither.
-var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders"}
+var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders", "internal/authority"}
 
 func with(more ...string) []string { return append(slices.Clone(shared), more...) }
 
 var rules = map[string]rule{
-	"":                 {nil, "holds tests about the module only"},
-	"internal/units":   {nil, "pure: sizes and rates"},
-	"internal/wire":    {nil, "pure: what both halves agree on"},
-	"internal/durable": {nil, "files, no mail"},
-	"internal/listen":  {nil, "connections, no mail"},
-	"internal/lite":    {nil, "SQLite, no tables"},
-	"internal/folders": {nil, "where the companion keeps its data; makes none"},
-	"internal/socket":  {nil, "HTTP over a Unix socket, no mail"},
+	"":                   {nil, "holds tests about the module only"},
+	"internal/units":     {nil, "pure: sizes and rates"},
+	"internal/wire":      {nil, "pure: what both halves agree on"},
+	"internal/durable":   {nil, "files, no mail"},
+	"internal/listen":    {nil, "connections, no mail"},
+	"internal/lite":      {nil, "SQLite, no tables"},
+	"internal/folders":   {nil, "where the companion keeps its data; makes none"},
+	"internal/socket":    {nil, "HTTP over a Unix socket, no mail"},
+	"internal/authority": {[]string{"internal/durable"}, "certificates of one installation: relay and companion have one each"},
 
 	"app/mail":     {[]string{"internal/wire", "internal/units"}, "vocabulary: everybody imports it, so it imports nobody"},
 	"app/say":      {[]string{"app/mail"}, "pure: words for people"},
@@ -74,7 +75,7 @@ var rules = map[string]rule{
 	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
 	"server/queue":      {with("server/store", "server/delivery"), "decides when delivery runs"},
 	"server/config":     {with(), "one file; knows no part"},
-	"server/authority":  {with(), "certificates only"},
+	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":      {with("server/store"), "passwords and tokens"},
 	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login"),
 		"JSON over the store; generates relayclient/openapi.yaml"},

@@ -325,9 +325,25 @@ func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Ac
 
 // Login is what a mail program needs to hand mail in.
 func (e *Engine) Login(ctx context.Context) (Login, error) {
-	l := Login{All: e.SMTPAddrs(), Auth: e.current().Listen.Auth}
-	if len(l.All) > 0 {
-		l.Address = l.All[0]
+	l := Login{Auth: e.current().Listen.Auth}
+	for _, a := range e.proxy.Listeners() {
+		switch {
+		case !a.OK:
+			continue
+		case a.TLS:
+			l.TLS = append(l.TLS, a.Address)
+		case l.Address == "":
+			l.Address = a.Address
+		}
+		l.All = append(l.All, a.Address)
+	}
+	if len(l.TLS) > 0 {
+		l.Address = cmp.Or(l.Address, l.TLS[0])
+		ca, err := e.openAuthority()
+		if err != nil {
+			return Login{}, certificateWords(err).problem(err)
+		}
+		l.CAFile = ca.Path()
 	}
 	local := e.localLogin()
 	if local == nil || l.Auth == settings.AuthOff {

@@ -25,8 +25,9 @@ func (e *Engine) compose(ctx context.Context) State {
 	}
 	s.Spool = e.spoolState(totals)
 	e.mu.Lock()
-	s.LastMail = e.lastMail
+	s.LastMail, s.Refused = e.lastMail, refusedState(e.refused, now)
 	e.mu.Unlock()
+	s.Certificate = e.certificateState(now)
 	all, _ := e.chosen("") // without a name there is nothing that it could miss
 	for _, a := range all {
 		s.Accounts = append(s.Accounts, e.accountState(ctx, a, totals, now))
@@ -80,7 +81,8 @@ func listenState(l proxy.Listener) ListenState {
 	if l.Err == nil || errors.Is(l.Err, proxy.ErrNoFamily) {
 		return st
 	}
-	st.Said = listenWords(l).said()
+	w := listenWords(l)
+	st.Said, st.Do = w.said(), w.do
 	if l.Offered != "" {
 		st.Said.Action = append(st.Said.Action, say.T("{{.Address}} is free.").With("Address", l.Offered))
 	}
@@ -95,8 +97,10 @@ func listenState(l proxy.Listener) ListenState {
 // listenWords say why mail programs cannot reach an address.
 func listenWords(l proxy.Listener) words {
 	_, port, _ := net.SplitHostPort(l.Address)
-	var w words
+	w := words{do: DeedListen}
 	switch {
+	case errors.Is(l.Err, proxy.ErrNoTLS):
+		return certificateWords(l.Err)
 	case errors.Is(l.Err, proxy.ErrInUse):
 		w.sentence = say.T("Port {{.Port}} is in use by another program, so mail programs cannot reach the companion at {{.Address}}.")
 		w.action = say.T("End that program, or choose another port in the settings and in your mail program.")

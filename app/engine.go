@@ -17,6 +17,7 @@ import (
 	"servicesmtp.net/companion/app/secret"
 	"servicesmtp.net/companion/app/settings"
 	"servicesmtp.net/companion/app/spool"
+	"servicesmtp.net/companion/internal/authority"
 	"servicesmtp.net/companion/internal/durable"
 )
 
@@ -55,14 +56,16 @@ type Engine struct {
 
 	change sync.Mutex // held while the settings are changed, in the file and here; taken before mu
 
-	mu       sync.Mutex // guards what follows; of settings, only Accounts, Listen.Addresses and Auth, Pace and Window ever change
-	settings settings.Settings
-	local    *secret.LocalLogin // nil while no password was ever asked for
-	accounts map[string]*account
-	paused   map[string]bool
-	lacks    lacks // of the disk
-	problem  error // of the spool, as met last; troubled holds a token when it has come
-	lastMail *LastMail
+	mu        sync.Mutex // guards what follows; of settings, only Accounts, Listen's addresses and Auth, Pace and Window ever change
+	settings  settings.Settings
+	local     *secret.LocalLogin   // nil while no password was ever asked for
+	authority *authority.Authority // nil while nothing needed it
+	accounts  map[string]*account
+	paused    map[string]bool
+	lacks     lacks // of the disk
+	problem   error // of the spool, as met last; troubled holds a token when it has come
+	lastMail  *LastMail
+	refused   *Refused // the last program that is set up wrongly, in no words yet
 }
 
 // account is one account at work.
@@ -110,9 +113,8 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 func (e *Engine) warnOfIdleSettings() {
 	s := e.settings
 	for key, set := range map[string]bool{
-		"network.proxy":        s.Network.Proxy != "system" && s.Network.Proxy != "none",
-		"pace.per_provider":    len(s.Pace.PerProvider) > 0,
-		"listen.tls_addresses": len(s.Listen.TLSAddresses) > 0,
+		"network.proxy":     s.Network.Proxy != "system" && s.Network.Proxy != "none",
+		"pace.per_provider": len(s.Pace.PerProvider) > 0,
 	} {
 		if set {
 			e.log.Warn("a setting is not in force yet in this version", "key", key)

@@ -17,7 +17,7 @@ var errNoAccount = errors.New("no account for this sender")
 func (e *Engine) proxyConfig() proxy.Config {
 	l := e.settings.Listen
 	return proxy.Config{
-		Addresses: l.Addresses, TLSAddresses: l.TLSAddresses,
+		Addresses: l.Addresses, TLSAddresses: l.TLSAddresses, TLS: e.localTLS,
 		RequireAuth: l.Auth != settings.AuthOff,
 		Verify: func(_ context.Context, user, password string) bool {
 			local := e.localLogin()
@@ -25,7 +25,7 @@ func (e *Engine) proxyConfig() proxy.Config {
 		},
 		MaxRecipients: l.MaxRecipients, MaxMessage: l.MaxMessage,
 		Route: e.route, Spool: intake{e}, Classify: classify, Log: e.log.With("part", "proxy"),
-		Accepted: e.accepted, Changed: e.pub.changed,
+		Accepted: e.accepted, Changed: e.pub.changed, Stumbled: e.stumbled, SignedIn: e.gotIn,
 	}
 }
 
@@ -58,6 +58,7 @@ func (e *Engine) accepted(env mail.Envelope) {
 	e.mu.Lock()
 	a := e.accounts[env.Account]
 	e.lastMail = &LastMail{At: env.AcceptedAt, Family: env.Client.Family, Hello: env.Client.Hello, Auth: env.Client.Auth, TLS: env.Client.TLS, Recipients: len(env.Recipients)}
+	e.refused = nil
 	e.mu.Unlock()
 	if a != nil {
 		a.sender.poke()

@@ -31,8 +31,9 @@ type PacePreferences struct {
 
 // ListenPreferences is where mail programs hand mail in.
 type ListenPreferences struct {
-	Addresses []string // "127.0.0.1:2525"
-	Auth      string   // "required" or "off"
+	Addresses    []string // "127.0.0.1:2525"
+	Auth         string   // "required" or "off"
+	TLSAddresses []string // likewise, for programs that insist on encryption
 }
 
 // WindowPreferences is how the window looks.
@@ -56,9 +57,12 @@ func (e *Engine) Preferences() Preferences {
 	s := e.current()
 	p := Preferences{
 		Pace:   PacePreferences{PerMinute: s.Pace.PerMinute, PerHour: s.Pace.PerHour, PerDay: s.Pace.PerDay, Quiet: []string{}, Adaptive: s.Pace.Adaptive},
-		Listen: ListenPreferences{Addresses: slices.Clone(s.Listen.Addresses), Auth: s.Listen.Auth},
+		Listen: ListenPreferences{Addresses: slices.Clone(s.Listen.Addresses), Auth: s.Listen.Auth, TLSAddresses: slices.Clone(s.Listen.TLSAddresses)},
 		Window: WindowPreferences{Language: s.Window.Language, Theme: s.Window.Theme},
 		Relay:  RelayDefaults{Name: s.Service.Name, Endpoints: slices.Clone(s.Service.Endpoints), API: s.Service.API, CAFile: s.Service.CAFile},
+	}
+	if len(s.Listen.TLSAddresses) == 0 {
+		p.Listen.TLSAddresses = nil
 	}
 	for _, q := range s.Pace.Quiet {
 		p.Pace.Quiet = append(p.Pace.Quiet, q.String())
@@ -98,11 +102,17 @@ func (e *Engine) SetPace(ctx context.Context, p PacePreferences) error {
 // that are connected finish what they are at. An address that cannot be bound
 // is no error: State tells it, as at the start.
 func (e *Engine) SetListen(ctx context.Context, p ListenPreferences) error {
-	addresses := []string{}
-	for _, a := range p.Addresses {
-		addresses = append(addresses, strings.TrimSpace(a))
+	trimmed := func(list []string) []string {
+		out := []string{}
+		for _, a := range list {
+			out = append(out, strings.TrimSpace(a))
+		}
+		return out
 	}
-	change := func(s *settings.Settings) { s.Listen.Addresses, s.Listen.Auth = addresses, p.Auth }
+	addresses, secure := trimmed(p.Addresses), trimmed(p.TLSAddresses)
+	change := func(s *settings.Settings) {
+		s.Listen.Addresses, s.Listen.TLSAddresses, s.Listen.Auth = addresses, secure, p.Auth
+	}
 	e.change.Lock()
 	defer e.change.Unlock()
 	next := e.current()
@@ -119,7 +129,7 @@ func (e *Engine) SetListen(ctx context.Context, p ListenPreferences) error {
 		return err
 	}
 	err := e.proxy.Rebind(ctx, proxy.Binding{
-		Addresses: addresses, TLSAddresses: next.Listen.TLSAddresses, RequireAuth: p.Auth != settings.AuthOff,
+		Addresses: addresses, TLSAddresses: secure, RequireAuth: p.Auth != settings.AuthOff,
 	})
 	if errors.Is(err, proxy.ErrStopped) {
 		return ErrStopped
@@ -152,6 +162,6 @@ func (e *Engine) changeSettings(change func(*settings.Settings)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.settings.Pace, e.settings.Window = next.Pace, next.Window
-	e.settings.Listen.Addresses, e.settings.Listen.Auth = next.Listen.Addresses, next.Listen.Auth
+	e.settings.Listen.Addresses, e.settings.Listen.TLSAddresses, e.settings.Listen.Auth = next.Listen.Addresses, next.Listen.TLSAddresses, next.Listen.Auth
 	return nil
 }

@@ -43,7 +43,7 @@ func TestSettersChangeTheFileAndKeepItsComments(t *testing.T) {
 			return e.SetPace(t.Context(), want.Pace)
 		}},
 		{"listen", func() error {
-			want.Listen = ListenPreferences{Addresses: []string{"127.0.0.2:0"}, Auth: "required"}
+			want.Listen = ListenPreferences{Addresses: []string{"127.0.0.2:0"}, Auth: "required", TLSAddresses: []string{"127.0.0.3:0"}}
 			return e.SetListen(t.Context(), want.Listen)
 		}},
 		{"window", func() error {
@@ -93,15 +93,19 @@ func TestSettersRefuseWhatTheFileWould(t *testing.T) {
 		set  func() error
 		want string // in what a person reads, in any language
 	}{
-		"negative":         {func() error { return e.SetPace(t.Context(), PacePreferences{PerMinute: -1}) }, "A limit is a whole number"},
-		"hours":            {func() error { return e.SetPace(t.Context(), PacePreferences{Quiet: []string{"at night"}}) }, "Enter hours like 22:00-07:00."},
-		"no address":       {listen(), "Enter IP addresses with ports"},
-		"a name":           {listen("localhost:2525"), "Enter IP addresses with ports"},
-		"twice":            {listen("127.0.0.1:2525", "127.0.0.1:2525"), "Enter IP addresses with ports"},
-		"open to everyone": {func() error { return e.SetListen(t.Context(), ListenPreferences{[]string{"0.0.0.0:0"}, "off"}) }, "Mail programs must give a password"},
-		"auth":             {func() error { return e.SetListen(t.Context(), ListenPreferences{[]string{"127.0.0.1:0"}, "perhaps"}) }, "listen.auth"},
-		"language":         {func() error { return e.SetWindow(t.Context(), WindowPreferences{"Italian please", "dark"}) }, "window.language"},
-		"theme":            {func() error { return e.SetWindow(t.Context(), WindowPreferences{"it", "pink"}) }, "window.theme"},
+		"negative":   {func() error { return e.SetPace(t.Context(), PacePreferences{PerMinute: -1}) }, "A limit is a whole number"},
+		"hours":      {func() error { return e.SetPace(t.Context(), PacePreferences{Quiet: []string{"at night"}}) }, "Enter hours like 22:00-07:00."},
+		"no address": {listen(), "Enter IP addresses with ports"},
+		"a name":     {listen("localhost:2525"), "Enter IP addresses with ports"},
+		"twice":      {listen("127.0.0.1:2525", "127.0.0.1:2525"), "Enter IP addresses with ports"},
+		"open to everyone": {func() error {
+			return e.SetListen(t.Context(), ListenPreferences{Addresses: []string{"0.0.0.0:0"}, Auth: "off"})
+		}, "Mail programs must give a password"},
+		"auth": {func() error {
+			return e.SetListen(t.Context(), ListenPreferences{Addresses: []string{"127.0.0.1:0"}, Auth: "perhaps"})
+		}, "listen.auth"},
+		"language": {func() error { return e.SetWindow(t.Context(), WindowPreferences{"Italian please", "dark"}) }, "window.language"},
+		"theme":    {func() error { return e.SetWindow(t.Context(), WindowPreferences{"it", "pink"}) }, "window.theme"},
 	} {
 		err := c.set()
 		said, ok := Words(err)

@@ -37,8 +37,11 @@ type State struct {
 	Accounts []AccountState `json:"accounts"`
 	Spool    SpoolState     `json:"spool"`
 	LastMail *LastMail      `json:"last_mail,omitempty"`
-	Jobs     []JobState     `json:"jobs"`              // those in progress, oldest first, at most MaxStateJobs
-	Notices  []NoticeState  `json:"notices,omitempty"` // of the service, not yet seen, newest first, at most MaxStateNotices
+	Refused  *Refused       `json:"refused,omitempty"` // the program that could not get in, until one gets in
+
+	Certificate *CertificateState `json:"certificate,omitempty"` // of the addresses with TLS
+	Jobs        []JobState        `json:"jobs"`                  // those in progress, oldest first, at most MaxStateJobs
+	Notices     []NoticeState     `json:"notices,omitempty"`     // of the service, not yet seen, newest first, at most MaxStateNotices
 }
 
 // Said is a sentence and an action, for any language.
@@ -75,6 +78,7 @@ type ListenState struct {
 	Action   string `json:"action,omitempty"`
 	Offered  string `json:"offered,omitempty"` // a free address that would work
 	Said     Said   `json:"-"`
+	Do       Deed   `json:"-"`
 }
 
 // AccountState is one account's queue and what it waits for.
@@ -267,8 +271,10 @@ type AccountInput struct {
 
 // Login is what a mail program needs to hand mail in.
 type Login struct {
-	Address  string   `json:"address"`
+	Address  string   `json:"address"` // one without TLS, where there is one
 	All      []string `json:"all"`
+	TLS      []string `json:"tls,omitempty"`     // those of All with TLS
+	CAFile   string   `json:"ca_file,omitempty"` // what programs must trust to use them
 	User     string   `json:"user"`
 	Password string   `json:"password"` // "" where auth is off
 	Auth     string   `json:"auth"`     // required or off

@@ -189,7 +189,7 @@ func summarise(s *State) {
 	}
 	for _, l := range s.Listen {
 		if !l.OK && l.Sentence != "" {
-			s.Mood, s.Said, s.Sentence, s.Action, s.Do = MoodAttention, l.Said, l.Sentence, l.Action, DeedListen
+			s.Mood, s.Said, s.Sentence, s.Action, s.Do = MoodAttention, l.Said, l.Sentence, l.Action, l.Do
 			break
 		}
 	}

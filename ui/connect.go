@@ -1,11 +1,14 @@
 package ui
 
 import (
+	"context"
+	"io"
 	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
 
 	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/ui/look"
@@ -44,7 +47,13 @@ type connectView struct {
 	note    *look.Text
 	mail    *look.Banner
 	seen    []viewmodel.Field
-	listen  []string // the addresses for which login was asked
+
+	secure     *look.Card // the way with encryption; hidden where there is none
+	secured    *fyne.Container
+	secureNote *look.Text
+	seenSecure []viewmodel.Field
+
+	listen []string // the addresses for which login was asked
 }
 
 func newConnectView(u *UI, since time.Time) *connectView {
@@ -53,8 +62,12 @@ func newConnectView(u *UI, since time.Time) *connectView {
 		trouble: look.NewBanner(look.Notice{Tone: look.Alarm}), note: look.NewText(look.Soft, ""), mail: look.NewBanner(look.Notice{Tone: look.Muted}),
 	}
 	c.trouble.Hide()
+	c.secured, c.secureNote = container.NewVBox(), look.NewText(look.Soft, "")
+	save := widget.NewButtonWithIcon(u.say.Say("Save the certificate"), look.Icon("export"), c.saveCertificate)
+	c.secure = look.NewCard(u.say.Say("For programs that insist on encryption"), look.Vertical(gap(), c.secured, c.secureNote, left(save)))
+	c.secure.Hide()
 	c.root = look.Vertical(u.cfg.App.Settings().Theme().Size(look.SizeNameSection), c.trouble,
-		look.NewCard(u.say.Say("Outgoing server (SMTP)"), look.Vertical(gap(), c.fields, c.note)), c.mail)
+		look.NewCard(u.say.Say("Outgoing server (SMTP)"), look.Vertical(gap(), c.fields, c.note)), c.mail, c.secure)
 	return c
 }
 
@@ -92,13 +105,38 @@ func (c *connectView) show(s app.State) {
 	setHidden(c.trouble, v.Trouble == nil)
 	if !same(v.Fields, c.seen) {
 		c.seen = v.Fields
-		c.showFields(v.Fields)
+		c.showFields(c.fields, v.Fields)
+	}
+	if !same(v.Secure.Fields, c.seenSecure) {
+		c.seenSecure = v.Secure.Fields
+		c.showFields(c.secured, v.Secure.Fields)
+		c.secureNote.SetText(v.Secure.Note)
+		setHidden(c.secure, len(v.Secure.Fields) == 0)
+		c.root.Refresh()
 	}
 	c.note.SetText(v.Note)
-	c.mail.Set(look.Notice{Tone: look.Tone(v.Mail.Tone), Icon: mailIcon(v.Mail.Come), Title: v.Mail.Text})
+	c.mail.Set(look.Notice{Tone: look.Tone(v.Mail.Tone), Icon: mailIcon(v.Mail), Title: v.Mail.Text})
 }
 
-func (c *connectView) showFields(list []viewmodel.Field) {
+// saveCertificate writes what mail programs must trust where a person wants it.
+func (c *connectView) saveCertificate() {
+	u, engine := c.ui, c.engine
+	saveFile(u, saveSpec[struct{}]{
+		title: u.say.Say("Save the certificate"), name: viewmodel.CertificateFile,
+		write: func(ctx context.Context, w io.Writer) (struct{}, error) {
+			cert, err := engine.Certificate(ctx)
+			if err == nil {
+				_, err = io.WriteString(w, cert.PEM)
+			}
+			return struct{}{}, err
+		},
+		done: func(path string, _ struct{}) {
+			u.announce(u.say.Say("The certificate is saved"), viewmodel.CertificateWritten(u.say, path))
+		},
+	})
+}
+
+func (c *connectView) showFields(to *fyne.Container, list []viewmodel.Field) {
 	objects := make([]fyne.CanvasObject, len(list))
 	for i, f := range list {
 		if f.Secret {
@@ -107,13 +145,16 @@ func (c *connectView) showFields(list []viewmodel.Field) {
 			objects[i] = look.NewCopyField(f.Name, f.Value, c.ui.copyWords())
 		}
 	}
-	c.fields.Objects = objects
-	c.fields.Refresh()
+	to.Objects = objects
+	to.Refresh()
 }
 
-func mailIcon(come bool) string {
-	if come {
+func mailIcon(m viewmodel.LastMail) string {
+	switch {
+	case m.Come:
 		return "check"
+	case m.Tone == viewmodel.Warn:
+		return "warning"
 	}
 	return "clock"
 }

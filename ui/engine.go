@@ -17,6 +17,7 @@ type Engine interface {
 	SetAccount(ctx context.Context, in app.AccountInput) error
 	ForgetAccount(ctx context.Context, name string) error
 	Login(ctx context.Context) (app.Login, error)
+	Certificate(ctx context.Context) (app.Certificate, error)
 
 	Pause(ctx context.Context, account string) error
 	Resume(ctx context.Context, account string) error

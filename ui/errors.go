@@ -7,7 +7,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -201,11 +200,7 @@ func (e *errorsPage) save() {
 		title: u.say.Say("Save the errors as CSV"), name: viewmodel.ErrorsFile(time.Now()),
 		write: func(ctx context.Context, w io.Writer) (errorList, error) { return exportErrors(ctx, engine, q, w) },
 		done: func(path string, l errorList) {
-			text := viewmodel.ErrorsWritten(u.say, path, len(l.list), l.more, l.stale)
-			d := dialog.NewCustom(u.say.Say("The errors are saved"), u.say.Say("Close"), look.NewText(look.Body, text), u.win)
-			d.Resize(dialogSize)
-			u.escapes(d, d.Hide)
-			d.Show()
+			u.announce(u.say.Say("The errors are saved"), viewmodel.ErrorsWritten(u.say, path, len(l.list), l.more, l.stale))
 		},
 	})
 }

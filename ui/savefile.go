@@ -55,6 +55,14 @@ func saveFile[T any](u *UI, s saveSpec[T]) {
 	f.show(s.title)
 }
 
+// announce says what was done.
+func (u *UI) announce(title, text string) {
+	d := dialog.NewCustom(title, u.say.Say("Close"), look.NewText(look.Body, text), u.win)
+	d.Resize(dialogSize)
+	u.escapes(d, d.Hide)
+	d.Show()
+}
+
 // fileForm asks for a file's name and its folder.
 type fileForm struct {
 	ui    *UI

@@ -54,17 +54,19 @@ func (s *settingsPage) leave() { s.accounts.question.end() }
 
 // listenCard is where mail programs hand mail in.
 type listenCard struct {
-	ui      *UI
-	engine  Engine // that of the page, also when another has come since
-	port    *field
-	auth    *widget.Check
-	means   *look.Text // what the choice means
-	save    *widget.Button
-	trouble *fyne.Container
-	shown   []viewmodel.Trouble
-	result  *feedback
-	saver   saver[app.ListenPreferences]
-	root    *look.Card
+	ui          *UI
+	engine      Engine // that of the page, also when another has come since
+	port        *field
+	secure      *field // port with encryption
+	secureMeans *look.Text
+	auth        *widget.Check
+	means       *look.Text // what the choice means
+	save        *widget.Button
+	trouble     *fyne.Container
+	shown       []viewmodel.Trouble
+	result      *feedback
+	saver       saver[app.ListenPreferences]
+	root        *look.Card
 }
 
 func newListenCard(u *UI, resized func()) *listenCard {
@@ -73,6 +75,11 @@ func newListenCard(u *UI, resized func()) *listenCard {
 	c.port.entry.Text = l.Port
 	c.port.entry.OnSubmitted = func(string) { c.submit() }
 	c.port.box.Hidden = l.Port == ""
+	c.secure = newField(u.say.Say("Port with encryption (empty: none)"))
+	c.secure.entry.Text = l.Secure
+	c.secureMeans = look.NewText(look.Caption, l.Means)
+	c.secure.entry.OnSubmitted = func(string) { c.submit() }
+	c.secure.box.Hidden = c.port.box.Hidden && l.Secure == ""
 	c.trouble.Hidden = true
 	c.auth = widget.NewCheck(u.say.Say("Mail programs must give the password"), func(bool) { c.explain() })
 	c.auth.Checked = l.Auth
@@ -82,7 +89,8 @@ func newListenCard(u *UI, resized func()) *listenCard {
 	others.Hidden = l.Others == ""
 	c.root = look.NewCard(u.say.Say("Mail programs"), look.Vertical(gap()*3/2,
 		look.NewText(look.Soft, u.say.Say("Mail programs on this computer hand their mail in here. After a change of the port, enter it in your mail programs too.")),
-		c.trouble, narrow(c.port.box), others, c.auth, c.means, left(c.save), c.result.box))
+		c.trouble, narrow(c.port.box), narrow(c.secure.box),
+		c.secureMeans, others, c.auth, c.means, left(c.save), c.result.box))
 	c.explain()
 	return c
 }
@@ -98,13 +106,16 @@ func (c *listenCard) explain() {
 	c.means.SetText(c.ui.say.Say("Every program and every person on this computer can send in your name, without a password."))
 }
 
-func (c *listenCard) submit() { c.change(c.port.entry.Text, c.auth.Checked) }
+func (c *listenCard) submit() {
+	c.change(viewmodel.ListenForm{Port: c.port.entry.Text, Secure: c.secure.entry.Text, Auth: c.auth.Checked})
+}
 
-func (c *listenCard) change(port string, auth bool) {
+func (c *listenCard) change(f viewmodel.ListenForm) {
 	old := c.engine.Preferences().Listen
-	next, wrong := viewmodel.ChangeListen(c.ui.say, old, port, auth)
+	next, wrong, wrongSecure := viewmodel.ChangeListen(c.ui.say, old, f)
 	c.port.setWrong(wrong)
-	if wrong != "" {
+	c.secure.setWrong(wrongSecure)
+	if wrong != "" || wrongSecure != "" {
 		c.result.say(look.Muted, "")
 		return
 	}
@@ -121,6 +132,7 @@ func (c *listenCard) saved(p app.ListenPreferences, err error) {
 		return
 	}
 	c.port.entry.SetText(l.Port)
+	c.secure.entry.SetText(l.Secure)
 	c.result.say(look.Success, c.ui.say.Text(say.T("Saved. Mail programs must use port {{.Port}}.").With("Port", l.Port)))
 	if l.Port == "" {
 		c.result.say(look.Success, c.ui.say.Say("Saved."))
@@ -130,6 +142,9 @@ func (c *listenCard) saved(p app.ListenPreferences, err error) {
 // show renews what is wrong with the addresses.
 func (c *listenCard) show(state app.State) {
 	l := viewmodel.NewListener(c.ui.say, c.engine.Preferences().Listen, state)
+	if c.secureMeans.Text != l.Means {
+		c.secureMeans.SetText(l.Means)
+	}
 	if slices.Equal(l.Trouble, c.shown) {
 		return
 	}
@@ -138,11 +153,22 @@ func (c *listenCard) show(state app.State) {
 	for _, t := range l.Trouble {
 		c.trouble.Add(look.NewBanner(look.Notice{
 			Tone: look.Alarm, Title: t.Title, Text: t.Text, Button: t.Offer,
-			OnButton: func() { c.change(t.Port, l.Auth) },
+			OnButton: func() { c.change(taken(l, t)) },
 		}))
 	}
 	c.trouble.Hidden = len(l.Trouble) == 0
 	c.result.resized()
+}
+
+// taken are the settings in force with the port that is offered.
+func taken(l viewmodel.Listener, t viewmodel.Trouble) viewmodel.ListenForm {
+	f := viewmodel.ListenForm{Port: l.Port, Secure: l.Secure, Auth: l.Auth}
+	if t.Secure {
+		f.Secure = t.Port
+	} else {
+		f.Port = t.Port
+	}
+	return f
 }
 
 // windowCard is how the window looks and when it starts.

@@ -201,6 +201,18 @@ func TestListenOffersAnotherPort(t *testing.T) {
 	if !says(u, "A port is a number from 1 to 65535.") || len(h.listens) != 1 {
 		t.Error("a port that cannot be is taken")
 	}
+	c.port.entry.SetText("2526")
+	c.secure.entry.SetText("2526")
+	c.submit()
+	if !says(u, "Choose another port than the one without encryption.") || len(h.listens) != 1 {
+		t.Error("one port for both is taken")
+	}
+	c.secure.entry.SetText("4650")
+	c.submit()
+	d.until(func() bool { return !c.saver.busy })
+	if want := []string{"127.0.0.1:4650", "[::1]:4650"}; !slices.Equal(h.p.Listen.TLSAddresses, want) {
+		t.Errorf("listen %+v, want %v", h.p.Listen, want)
+	}
 	test.Tap(c.auth)
 	if !says(u, "Every program and every person on this computer") {
 		t.Error("it is not said what no password means")

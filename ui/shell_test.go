@@ -27,6 +27,9 @@ func (w whole) Resume(context.Context, string) error   { return nil }
 func (w whole) Login(context.Context) (app.Login, error) {
 	return app.Login{Address: "127.0.0.1:2525", User: "companion", Password: "98kc49-s3822s-48qcgy-9h4dvq", Auth: "required"}, nil
 }
+func (w whole) Certificate(context.Context) (app.Certificate, error) {
+	return app.Certificate{File: "/data/local-ca.pem", PEM: "-----BEGIN CERTIFICATE-----\n"}, nil
+}
 func (w whole) SeeNotice(context.Context, string, int64) error { return nil }
 func (w whole) Sent(context.Context, string, time.Time, time.Duration) ([]app.SentSpan, error) {
 	return nil, nil

@@ -135,6 +135,11 @@ func (c *Client) Login(ctx context.Context) (app.Login, error) {
 	return get[app.Login](ctx, c, "/v1/login", nil)
 }
 
+// Certificate returns what mail programs must trust to use TLS.
+func (c *Client) Certificate(ctx context.Context) (app.Certificate, error) {
+	return get[app.Certificate](ctx, c, "/v1/certificate", nil)
+}
+
 // Stop asks the engine to end; it returns before the engine has.
 func (c *Client) Stop(ctx context.Context) error { return c.do(ctx, "/v1/stop", nothing{}) }
 

@@ -39,6 +39,7 @@ type Engine interface {
 	SetAccount(ctx context.Context, in app.AccountInput) error
 	ForgetAccount(ctx context.Context, name string) error
 	Login(ctx context.Context) (app.Login, error)
+	Certificate(ctx context.Context) (app.Certificate, error)
 	Stop()
 }
 

@@ -54,6 +54,7 @@ func calls(c *Client) []struct {
 		{fmt.Sprintf("SetAccount %+v", input), none(func(ctx context.Context) error { return c.SetAccount(ctx, input) }), nil},
 		{"Forget a/b", none(func(ctx context.Context) error { return c.ForgetAccount(ctx, "a/b") }), nil},
 		{"Login", func(ctx context.Context) (any, error) { return c.Login(ctx) }, login},
+		{"Certificate", func(ctx context.Context) (any, error) { return c.Certificate(ctx) }, cert},
 		{"Stop", none(c.Stop), nil},
 	}
 }

@@ -46,6 +46,7 @@ var (
 	usage  = app.Usage{Account: "office", Days: []app.UsageDay{{Day: "2026-11-25", Emails: 3}}, Stale: true}
 	wrong  = app.ErrorPage{Errors: []app.AddressError{{At: now, Address: "x@y.example", Code: "550 5.1.1"}}, Next: "o"}
 	infos  = []app.AccountInfo{{Name: "office", Endpoints: []string{"tls://h:1"}, Senders: []string{}}}
+	cert   = app.Certificate{File: "/data/local-ca.pem", PEM: "-----BEGIN CERTIFICATE-----\n"}
 	login  = app.Login{Address: "127.0.0.1:2525", All: []string{"127.0.0.1:2525"}, User: "companion", Password: "p", Auth: "required"}
 	input  = app.AccountInput{Name: "büro", User: "alice", Password: "p", Endpoints: []string{"tls://h:1"}, API: "https://h", CAFile: "/ca", Senders: []string{"a.example"}, Skip: true}
 )
@@ -112,7 +113,10 @@ func (f *fake) SetAccount(_ context.Context, in app.AccountInput) error {
 }
 func (f *fake) ForgetAccount(_ context.Context, name string) error { return f.note("Forget %s", name) }
 func (f *fake) Login(context.Context) (app.Login, error)           { return login, f.note("Login") }
-func (f *fake) Stop()                                              { f.note("Stop") }
+func (f *fake) Certificate(context.Context) (app.Certificate, error) {
+	return cert, f.note("Certificate")
+}
+func (f *fake) Stop() { f.note("Stop") }
 
 // running is a server on a real socket.
 type running struct {

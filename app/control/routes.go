@@ -24,6 +24,7 @@ func (s *Server) routes() http.Handler {
 	read("errors", s.errors)
 	read("accounts", func(r *http.Request) (any, error) { return e.Accounts(r.Context()) })
 	read("login", func(r *http.Request) (any, error) { return e.Login(r.Context()) })
+	read("certificate", func(r *http.Request) (any, error) { return e.Certificate(r.Context()) })
 	mux.HandleFunc("GET /v1/watch", s.watch)
 
 	mux.HandleFunc("POST /v1/pause", do(s, func(r *http.Request, b ofAccount) error { return e.Pause(r.Context(), b.Account) }))

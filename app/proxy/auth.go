@@ -69,8 +69,13 @@ func (s *session) login() exchange {
 // verify checks a password. People paste it with a line end, which no password
 // of the companion has.
 func (s *session) verify(mechanism, user, password string) error {
-	if s.mustAuth() && !s.srv.cfg.Verify(s.ctx, strings.TrimSpace(user), strings.TrimRight(password, "\r\n")) {
-		return s.wrong()
+	if s.mustAuth() {
+		if !s.srv.cfg.Verify(s.ctx, strings.TrimSpace(user), strings.TrimRight(password, "\r\n")) {
+			return s.wrong()
+		}
+		if s.srv.cfg.SignedIn != nil {
+			s.srv.cfg.SignedIn()
+		}
 	}
 	s.setAuth(mechanism)
 	return nil
@@ -79,12 +84,19 @@ func (s *session) verify(mechanism, user, password string) error {
 // wrong slows down whoever guesses, and in the end hangs up.
 func (s *session) wrong() error {
 	s.failures++
-	s.srv.log.Warn("wrong password", "failures", s.failures)
-	if s.failures >= authFailures {
+	wait, recent, ok := s.srv.guesses.wrong(time.Now())
+	if recent&(recent-1) == 0 { // a guesser must not fill the log
+		s.srv.log.Warn("wrong password", "failures", s.failures, "recent", recent)
+	}
+	s.conn.stumbled(StumblePassword, s.hello)
+	if ok {
+		defer s.srv.guesses.answered()
+	}
+	if !ok || s.failures >= authFailures {
 		s.conn.hang("")
 		return s.srv.reply(tooManyPasswords)
 	}
-	pause(s.ctx, s.srv.stopping, authPause<<(s.failures-1))
+	pause(s.ctx, s.srv.stopping, wait)
 	return s.srv.reply(wrongPassword)
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -70,6 +71,7 @@ type place struct {
 	asked  string
 	secure bool
 	ln     net.Listener // nil: not bound; only Run's goroutine touches it
+	tls    *tls.Config  // set before ln where it is secure
 	state  Listener     // guarded by Server.mu
 	gone   bool         // likewise: given up by Rebind
 }
@@ -78,7 +80,7 @@ type place struct {
 func (s *Server) setState(p *place, l Listener) {
 	s.mu.Lock()
 	before := p.state
-	if before.OK == l.OK && before.Address == l.Address && errors.Is(reasonOf(before.Err), reasonOf(l.Err)) {
+	if before.OK == l.OK && before.Address == l.Address && sameError(before.Err, l.Err) {
 		s.mu.Unlock()
 		return
 	}
@@ -108,12 +110,11 @@ func (s *Server) closeStates() {
 	}
 }
 
-func reasonOf(err error) error {
-	var b *BindError
-	if errors.As(err, &b) {
-		return b.Reason
+func sameError(a, b error) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
 	}
-	return nil
+	return a.Error() == b.Error()
 }
 
 // nextRetry is when the addresses that are not served are tried again; 0: all
@@ -137,10 +138,10 @@ func (s *Server) nextRetry() time.Duration {
 // listen binds one address and stores how that went.
 func (s *Server) listen(ctx context.Context, p *place) (net.Listener, error) {
 	state := Listener{Address: p.asked, TLS: p.secure}
-	if p.secure && s.cfg.TLS == nil {
-		state.Err = &BindError{Reason: ErrNoTLS}
+	if err := s.certify(p); err != nil {
+		state.Err = err
 		s.setState(p, state)
-		return nil, state.Err
+		return nil, err
 	}
 	ln, err := s.bind(ctx, p.asked)
 	if err == nil {
@@ -159,6 +160,22 @@ func (s *Server) listen(ctx context.Context, p *place) (net.Listener, error) {
 	}
 	s.setState(p, state)
 	return nil, be
+}
+
+// certify gets what a place for TLS needs.
+func (s *Server) certify(p *place) error {
+	if !p.secure || p.tls != nil {
+		return nil
+	}
+	if s.cfg.TLS == nil {
+		return &BindError{Reason: ErrNoTLS}
+	}
+	conf, err := s.cfg.TLS()
+	if err != nil {
+		return &BindError{Reason: ErrNoTLS, Err: err}
+	}
+	p.tls = conf
+	return nil
 }
 
 // bound stores that an address is served.

@@ -47,7 +47,7 @@ func (s *session) receive(r io.Reader, job mail.JobID, now time.Time) (mail.Enve
 		env, err := s.store(chunkReader{r: r, c: s.conn}, job, now)
 		// An error is told at LAST: only then does go-smtp wait for it.
 		if _, broken := io.Copy(io.Discard, r); broken != nil {
-			s.conn.hang(farewell(brokenOff))
+			s.conn.hang(replyLine(brokenOff))
 			return env, err
 		}
 		s.setChunks(wholeChunks)

@@ -60,7 +60,8 @@ func TestEnvelope(t *testing.T) {
 	cfg.RequireAuth = true
 	cfg.Route = func(from string) (string, error) { return "account of " + from, nil }
 	var serverTLS, clientTLS = certificate(t)
-	cfg.TLS, cfg.TLSAddresses, cfg.Addresses = serverTLS, []string{"127.0.0.1:0"}, nil
+	cfg.TLS = func() (*tls.Config, error) { return serverTLS, nil }
+	cfg.TLSAddresses, cfg.Addresses = []string{"127.0.0.1:0"}, nil
 	accepted := make(chan mail.Envelope, 1)
 	cfg.Accepted = func(e mail.Envelope) { accepted <- e }
 	s := start(t, cfg)

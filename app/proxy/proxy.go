@@ -29,8 +29,10 @@
 // PIPELINING (RFC 2920), CHUNKING (RFC 3030), ENHANCEDSTATUSCODES (RFC 2034),
 // DSN (RFC 3461), LIMITS (RFC 9422), AUTH PLAIN and LOGIN (RFC 4954). STARTTLS
 // is not: programs that see it upgrade by themselves and then reject the
-// certificate; TLS has its own addresses. go-smtp cannot print the legacy
-// line "AUTH=LOGIN PLAIN" of the 1990s, and no program of today needs it.
+// certificate; TLS has its own addresses.
+//
+// go-smtp reads the commands. What it gets wrong, or has no hook for, is put
+// right between it and the network (conn.go, guard.go).
 package proxy
 
 import (
@@ -70,7 +72,9 @@ type Spool interface {
 type Config struct {
 	Addresses    []string // host:port; port 0 takes a free one. Rebind changes them
 	TLSAddresses []string
-	TLS          *tls.Config // for TLSAddresses
+	// TLS is asked for each time that an address with TLS is to be bound. Its
+	// error is the state of that address.
+	TLS func() (*tls.Config, error)
 
 	// RequireAuth refuses MAIL before AUTH. Without it AUTH is accepted with any
 	// password, for programs that insist on it. Rebind changes it.
@@ -89,15 +93,15 @@ type Config struct {
 
 	Accepted func(mail.Envelope) // after a commit; must not block
 	Changed  func()              // Listeners changed; must not block
+	Stumbled func(Stumble)       // a program is set up wrongly; must not block
+	SignedIn func()              // a program gave the right password; must not block
 }
 
 const (
-	defaultIdle  = 5 * time.Minute        // RFC 5321 §4.5.3.2.7
-	defaultRetry = 3 * time.Second        // between attempts to bind an address
-	defaultGrace = 10 * time.Second       // for transactions in hand when Run ends
-	authPause    = 500 * time.Millisecond // after the first wrong password; doubles
-	authFailures = 5                      // wrong passwords on one connection
-	maxConns     = 1000                   // on one address; a mail program opens a handful
+	defaultIdle  = 5 * time.Minute  // RFC 5321 §4.5.3.2.7
+	defaultRetry = 3 * time.Second  // between attempts to bind an address
+	defaultGrace = 10 * time.Second // for transactions in hand when Run ends
+	maxConns     = 1000             // on one address; a mail program opens a handful
 )
 
 // Server is the listener. Make it with New.
@@ -114,6 +118,7 @@ type Server struct {
 	stopping chan struct{} // closed when Run's context ended
 	orders   chan order    // of Rebind, for Run's goroutine
 	mustAuth atomic.Bool
+	guesses  guesses
 
 	mu     sync.Mutex // guards places, their states and whether they are given up, conns, closed, and the beginning of Run
 	places []*place   // only Run's goroutine replaces them, once it runs

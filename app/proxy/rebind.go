@@ -76,7 +76,7 @@ func (r *run) rebind(ctx context.Context, b Binding) {
 	}
 	next, given := relist(s.places, b)
 	for _, p := range next {
-		if p.ln != nil || p.secure && s.cfg.TLS == nil {
+		if p.ln != nil || s.certify(p) != nil {
 			continue
 		}
 		// One that fails may only be covered by an address that is about to be

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/emersion/go-smtp"
 
@@ -38,6 +39,9 @@ const (
 	badRecipient
 	needUTF8
 	badEnvelopeID
+	badChunk
+	needTLS
+	crowded
 )
 
 // replies are all that a mail program can read from us; the rest is go-smtp's.
@@ -53,6 +57,10 @@ var replies = map[Problem]smtp.SMTPError{
 	bareLine: {Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "The message has a line that does not end with CRLF; mail could be forged with it, so it is not taken"},
 	longLine: {Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "The message has a line of more than a million characters; no mail server would take it"},
 	lostData: {Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "The end of the message did not arrive; send it again"},
+
+	badChunk: {Code: 421, EnhancedCode: smtp.EnhancedCode{4, 5, 2}, Message: "The size of a chunk was not understood; connect again"},
+	needTLS:  {Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "This port is for encrypted connections; choose SSL or TLS in your mail program, or the port without"},
+	crowded:  {Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "Too many connections at once; try again in a moment"},
 
 	brokenOff: {Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "The message was broken off; connect again"},
 
@@ -80,6 +88,12 @@ func (s *Server) reply(err error) *smtp.SMTPError {
 		r = replies[Unexpected]
 	}
 	return &r
+}
+
+// replyLine is the answer to a problem as it stands on the wire.
+func replyLine(p Problem) string {
+	r := replies[p]
+	return fmt.Sprintf("%d %d.%d.%d %s\r\n", r.Code, r.EnhancedCode[0], r.EnhancedCode[1], r.EnhancedCode[2], r.Message)
 }
 
 // problem finds the class of an error.

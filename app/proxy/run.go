@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -161,30 +161,46 @@ func (s *Server) newSMTP(ctx context.Context) *smtp.Server {
 // acceptor turns accepted connections into conns.
 type acceptor struct {
 	*listen.Listener
-	s     *Server
-	place *place
+	s       *Server
+	place   *place
+	crowded bool // the last one was over the limit; only Accept's goroutine touches it
 }
 
-func (s *Server) acceptor(p *place) acceptor {
-	return acceptor{Listener: listen.New(p.ln, listen.Limits{Idle: s.cfg.Idle, Conns: maxConns}), s: s, place: p}
+func (s *Server) acceptor(p *place) *acceptor {
+	a := &acceptor{s: s, place: p}
+	a.Listener = listen.New(p.ln, listen.Limits{Idle: s.cfg.Idle, Conns: maxConns, Refuse: a.refuse})
+	return a
 }
 
 // Accept implements net.Listener.
-func (a acceptor) Accept() (net.Conn, error) {
+func (a *acceptor) Accept() (net.Conn, error) {
 	raw, err := a.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	upper := raw
-	if a.place.secure {
-		upper = tls.Server(raw, a.s.cfg.TLS) // the handshake is made on the connection's goroutine
+	a.crowded = false
+	return a.s.newConn(raw, a.place), nil
+}
+
+// refuse answers a connection over the limit (RFC 5321 §3.1 and §3.8). To a
+// client of TLS nothing can be said without a handshake.
+func (a *acceptor) refuse(c net.Conn) {
+	if !a.crowded {
+		a.s.log.Warn("too many connections at once", "limit", maxConns, "tls", a.place.secure)
 	}
-	return a.s.newConn(upper, raw, a.place), nil
+	a.crowded = true
+	if a.place.secure {
+		return
+	}
+	// A new connection takes a line without waiting for its client.
+	if err := c.SetWriteDeadline(time.Now().Add(patience)); err == nil {
+		_, _ = io.WriteString(c, replyLine(crowded))
+	}
 }
 
 // Close implements net.Listener for go-smtp, which calls it once more at
 // Shutdown; connections stay.
-func (a acceptor) Close() error { return a.CloseListener() }
+func (a *acceptor) Close() error { return a.CloseListener() }
 
 // openConns lists the open connections.
 func (s *Server) openConns() []*conn {

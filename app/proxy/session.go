@@ -69,7 +69,7 @@ func (s *session) Reset() {
 	s.mu.Unlock()
 	s.conn.setOpen(false)
 	if broken {
-		s.conn.hang(farewell(brokenOff))
+		s.conn.hang(replyLine(brokenOff))
 	}
 }
 
@@ -113,8 +113,7 @@ func (s *session) mechanism() string {
 // mustAuth says whether a password is needed: now, or when the client came.
 func (s *session) mustAuth() bool { return s.conn.mustAuth || s.srv.mustAuth.Load() }
 
-// Mail implements smtp.Session. go-smtp has compared SIZE with the limit (one
-// of more than 32 bits it answers with 501 instead of 552).
+// Mail implements smtp.Session. go-smtp has compared SIZE with the limit.
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	switch {
 	case s.mustAuth() && s.mechanism() == "":

@@ -48,6 +48,9 @@ func TestReplies(t *testing.T) {
 		{"recipient", badRecipient, "553 5.1.3"},
 		{"UTF-8", needUTF8, "553 5.6.7"},
 		{"ENVID", badEnvelopeID, "501 5.5.4"},
+		{"chunk of unknown size", badChunk, "421 4.5.2"},
+		{"no TLS", needTLS, "421 4.7.0"},
+		{"crowded", crowded, "421 4.3.2"},
 		{"Problem itself", Full, "452 4.3.1"},
 		{"Problem without a reply", Problem(77), "451 4.3.0"},
 	} {

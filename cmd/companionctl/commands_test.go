@@ -4,6 +4,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +52,8 @@ func trouble() app.State {
 	s.Accounts = append(s.Accounts, app.AccountState{Name: "Büro", User: "bob", Mood: app.MoodIdle, Sentence: "Everything is sent."})
 	s.Spool = app.SpoolState{Sentence: "The disk is full.", Action: "Make room."}
 	s.LastMail = &app.LastMail{At: now.Add(-time.Hour), Recipients: 1}
+	s.Certificate = &app.CertificateState{File: "/data/local-ca.pem", ValidUntil: now.AddDate(10, 0, 0), Sentence: "The certificate was renewed.", Action: "Give it on."}
+	s.Refused = &app.Refused{At: now, Reason: "wrong_password", Address: "127.0.0.1:2525", Family: "ipv4", Hello: "pc\x1b", Sentence: "“pc\x1b” came with a wrong password, at 10:00.", Action: "Enter the right one."}
 	s.Jobs[0].From = ""
 	return s
 }
@@ -62,7 +66,7 @@ func TestStatus(t *testing.T) {
 	golden(t, "status.json", s.must(exitDone, "status", "--json"))
 	f.state = trouble()
 	golden(t, "trouble.txt", s.must(exitAttention, "status"))
-	s.must(exitAttention, "status", "--json")
+	golden(t, "trouble.json", s.must(exitAttention, "status", "--json"))
 	f.state = app.State{Mood: app.MoodAttention, Sentence: "No account is set up yet.", Action: "Enter your account with: companionctl account set", Spool: app.SpoolState{OK: true}}
 	golden(t, "empty.txt", s.must(exitAttention, "status"))
 }
@@ -293,6 +297,32 @@ func TestConnect(t *testing.T) {
 	golden(t, "connect.json", s.must(exitDone, "connect", "--json"))
 	f.login = app.Login{Address: "127.0.0.1:2525", Auth: "off"}
 	golden(t, "connect-off.txt", s.must(exitDone, "connect"))
+	f.login = app.Login{Address: "127.0.0.1:2525", All: []string{"127.0.0.1:2525", "127.0.0.1:4650"}, TLS: []string{"127.0.0.1:4650"}, CAFile: "/data/local-ca.pem", User: "companion", Password: "abc-def", Auth: "required"}
+	golden(t, "connect-tls.txt", s.must(exitDone, "connect"))
+	golden(t, "connect-tls.json", s.must(exitDone, "connect", "--json"))
+	f.login = app.Login{Address: "127.0.0.1:4650", All: []string{"127.0.0.1:4650"}, TLS: []string{"127.0.0.1:4650"}, CAFile: "/data/local-ca.pem", Auth: "off"}
+	golden(t, "connect-only-tls.txt", s.must(exitDone, "connect"))
+}
+
+func TestCertificate(t *testing.T) {
+	f := newFake()
+	s := newSession(t, f)
+	f.cert = app.Certificate{File: "/data/local-ca.pem", PEM: "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"}
+	if got := s.must(exitDone, "certificate"); got != f.cert.PEM {
+		t.Errorf("got %q", got)
+	}
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	out := s.must(exitDone, "certificate", "-o", path)
+	if text, err := os.ReadFile(path); err != nil || string(text) != f.cert.PEM || !strings.Contains(out, "trusts") {
+		t.Errorf("wrote %q, %v; said %q", text, err, out)
+	}
+	if _, errs, code := s.ctl("certificate", "-o", filepath.Join(path, "no-folder")); code != exitFailed || !strings.Contains(errs, "cannot be written") {
+		t.Errorf("%d, %q", code, errs)
+	}
+	f.err = &app.UserError{Sentence: "There is no port with encryption."}
+	if _, errs, code := s.ctl("certificate"); code != exitFailed || errs != "There is no port with encryption.\n" {
+		t.Errorf("%d, %q", code, errs)
+	}
 }
 
 // TestExitCodes is the table of docs/json.md.

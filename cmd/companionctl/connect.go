@@ -2,7 +2,10 @@ package main
 
 import (
 	"net"
+	"slices"
+	"strings"
 
+	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/app/control"
 	"servicesmtp.net/companion/app/settings"
 )
@@ -33,22 +36,40 @@ func (cmd *connectCommand) Run(inv *invocation) error {
 		if err != nil || cmd.JSON {
 			return err
 		}
-		host, port, err := net.SplitHostPort(l.Address)
-		if err != nil {
-			host, port = l.Address, ""
-		}
-		inv.line("Enter this in your mail program, as the outgoing server (SMTP):\n")
-		inv.line("  Server         %s", host)
-		inv.line("  Port           %s", port)
-		inv.line("  Security       none (the way to it stays inside this computer)")
-		if l.Auth == settings.AuthOff {
-			inv.line("  Login          none")
-			return nil
-		}
+		inv.login(l)
+		return nil
+	})
+}
+
+func (inv *invocation) login(l app.Login) {
+	host, port, err := net.SplitHostPort(l.Address)
+	if err != nil {
+		host, port = l.Address, ""
+	}
+	onlyTLS := slices.Contains(l.TLS, l.Address)
+	security := "none (the way to it stays inside this computer)"
+	if onlyTLS {
+		security = "SSL/TLS"
+	}
+	inv.line("Enter this in your mail program, as the outgoing server (SMTP):\n")
+	inv.line("  Server         %s", host)
+	inv.line("  Port           %s", port)
+	inv.line("  Security       %s", security)
+	if l.Auth == settings.AuthOff {
+		inv.line("  Login          none")
+	} else {
 		inv.line("  Login          normal password")
 		inv.line("  User name      %s", l.User)
 		inv.line("  Password       %s", l.Password)
 		inv.line("\nThis is not your password at the service: the companion keeps that one.")
-		return nil
-	})
+	}
+	if len(l.TLS) == 0 {
+		return
+	}
+	inv.line("")
+	if !onlyTLS {
+		inv.line("A program that insists on encryption (SSL/TLS) uses %s.", strings.Join(l.TLS, " or "))
+	}
+	inv.line("It must trust the certificate in %s", clean(l.CAFile))
+	inv.line("Print that with: companionctl certificate")
 }

@@ -38,6 +38,7 @@ type fakeEngine struct {
 	errors   map[string]app.ErrorPage // by cursor
 	accounts []app.AccountInfo
 	login    app.Login
+	cert     app.Certificate
 	err      error // of every call that changes something
 
 	runErr  error
@@ -120,7 +121,10 @@ func (f *fakeEngine) ForgetAccount(_ context.Context, name string) error {
 	return f.note("Forget %q", name)
 }
 func (f *fakeEngine) Login(context.Context) (app.Login, error) { return f.login, f.err }
-func (f *fakeEngine) Stop()                                    { f.stop.Do(func() { close(f.stopped) }) }
+func (f *fakeEngine) Certificate(context.Context) (app.Certificate, error) {
+	return f.cert, f.err
+}
+func (f *fakeEngine) Stop() { f.stop.Do(func() { close(f.stopped) }) }
 
 func (f *fakeEngine) Run(ctx context.Context) error {
 	if f.runErr != nil {

@@ -56,10 +56,13 @@ type commands struct {
 	Status  statusCommand  `cmd:"" help:"Show what the companion does, and what it waits for."`
 	Connect connectCommand `cmd:"" help:"Show what to enter in a mail program."`
 	Queue   queueGroup     `cmd:"" help:"Mail that waits."`
-	Account accountGroup   `cmd:"" help:"Accounts at the relay."`
-	Usage   usageCommand   `cmd:"" help:"Show what was used of the plan in the present period."`
-	Errors  errorsCommand  `cmd:"" help:"Show the addresses that failed for good."`
-	Version versionFlag    `help:"Print the version."`
+
+	Certificate certificateCommand `cmd:"" help:"Print the certificate that mail programs must trust to use encryption."`
+
+	Account accountGroup  `cmd:"" help:"Accounts at the relay."`
+	Usage   usageCommand  `cmd:"" help:"Show what was used of the plan in the present period."`
+	Errors  errorsCommand `cmd:"" help:"Show the addresses that failed for good."`
+	Version versionFlag   `help:"Print the version."`
 }
 
 type versionFlag bool

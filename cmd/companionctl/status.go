@@ -101,6 +101,15 @@ func (inv *invocation) status(state app.State) {
 	if m := state.LastMail; m != nil {
 		inv.line("Last mail      %s, to %s", inv.clock(m.At), plural(m.Recipients, "recipient", "recipients"))
 	}
+	if c := state.Certificate; c != nil {
+		inv.line("Certificate    %s, valid until %s", clean(c.File), c.ValidUntil.In(inv.now().Location()).Format("2 Jan 2006"))
+		if c.Sentence != "" {
+			inv.line("               %s", oneLine(c.Sentence+" "+c.Action))
+		}
+	}
+	if r := state.Refused; r != nil {
+		inv.line("Turned away    %s", oneLine(r.Sentence+" "+r.Action))
+	}
 	inv.accounts(state.Accounts)
 	if len(state.Jobs) > 0 {
 		inv.line("")

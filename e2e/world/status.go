@@ -23,7 +23,8 @@ type Status struct {
 			Until         *time.Time
 		}
 	}
-	Spool struct {
+	Refused *struct{ Reason, Sentence, Action string }
+	Spool   struct {
 		OK       bool
 		Sentence string
 	}

@@ -39,6 +39,7 @@ type Options struct {
 	Auth     string // "": off
 	Route    string // "": smtp:// to the far server
 	Listen   string // "": a free port on 127.0.0.1
+	TLS      string // the companion's address with TLS; "": none
 	Settings string // more lines for companion.toml
 	Data     string // "": a folder of the test's
 
@@ -128,6 +129,10 @@ func (w *World) WriteCompanionConfig() {
 	if rpm == 0 {
 		rpm = 600000
 	}
+	secure := ""
+	if w.Opts.TLS != "" {
+		secure = fmt.Sprintf("%q", w.Opts.TLS)
+	}
 	head := fmt.Sprintf("[[account]]\nname = \"alice\"\nuser = \"alice\"\ncredential = \"file:%s\"\n", w.Path("password"))
 	if w.Opts.Fresh {
 		head = "[service]\n"
@@ -138,11 +143,12 @@ api = "https://%s"
 ca_file = "%s"
 [listen]
 addresses = [%q]
+tls_addresses = [%s]
 auth = %q
 [pace]
 recipients_per_minute = %d
 %s
-`, w.Submission[0], w.Submission[1], w.API, w.Path("relay/ca.pem"), listen, auth, rpm, w.Opts.Settings))
+`, w.Submission[0], w.Submission[1], w.API, w.Path("relay/ca.pem"), listen, secure, auth, rpm, w.Opts.Settings))
 }
 
 // AddAccount opens an account at the relay and keeps its password.

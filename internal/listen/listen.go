@@ -21,6 +21,10 @@ import (
 type Limits struct {
 	Idle  time.Duration // a connection on which no byte moved for this long ends; 0: never
 	Conns int           // at most this many at once, more are closed on arrival; 0: no limit
+
+	// Refuse is told of a connection over the limit before it is closed, and may
+	// answer it. It must not block: no other is accepted meanwhile.
+	Refuse func(net.Conn)
 }
 
 // Listener hands out connections with a progress deadline and remembers them.
@@ -46,22 +50,27 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c := l.track(nc); c != nil {
+		c, full := l.track(nc)
+		if c != nil {
 			return c, nil
+		}
+		if full && l.limits.Refuse != nil {
+			l.limits.Refuse(nc)
 		}
 		nc.Close() // over the limit or closing: nothing was promised to the peer yet
 	}
 }
 
-func (l *Listener) track(nc net.Conn) *Conn {
+func (l *Listener) track(nc net.Conn) (c *Conn, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || (l.limits.Conns > 0 && len(l.conns) >= l.limits.Conns) {
-		return nil
+	full = l.limits.Conns > 0 && len(l.conns) >= l.limits.Conns
+	if l.closed || full {
+		return nil, full
 	}
-	c := &Conn{Conn: nc, owner: l, idle: l.limits.Idle}
+	c = &Conn{Conn: nc, owner: l, idle: l.limits.Idle}
 	l.conns[c] = struct{}{}
-	return c
+	return c, false
 }
 
 // Open is the number of connections open now.

@@ -1,240 +1,115 @@
-// Package authority provides the relay's TLS certificate: from files that
-// somebody else renews, or from an authority of its own in the data folder.
+// Package authority provides the relay's TLS certificate: from an authority of
+// its own in the data folder (internal/authority), or from files that somebody
+// else renews.
 //
-// It promises that the authority's certificate and key stay the same over
-// restarts, so that a companion that trusts ca.pem goes on trusting it, and
-// that a certificate in use is never allowed to expire. The authority's key
-// never leaves the data folder (mode 0600); the key of the served certificate
-// is never on disk. It starts no goroutine: certificates are renewed when a
-// connection asks for them.
+// It promises that a certificate in use is never taken away by files that
+// cannot be read. It starts no goroutine: files are looked at when a connection
+// asks for the certificate.
 package authority
 
 import (
-	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
-	"net"
+	"log/slog"
 	"os"
-	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
-	"servicesmtp.net/companion/internal/durable"
+	"servicesmtp.net/companion/internal/authority"
 )
 
-const (
-	certificateFile = "ca.pem"
-	keyFile         = "ca-key.pem"
-
-	authorityLife = 10 * 365 * 24 * time.Hour
-	leafLife      = 90 * 24 * time.Hour
-	renewBefore   = 30 * 24 * time.Hour // a leaf with less than this left is replaced
-	skew          = time.Hour           // clocks of other computers may be slow by this
-)
-
-// Authority issues certificates for the relay's own names.
-type Authority struct {
-	cert  *x509.Certificate
-	key   crypto.Signer
-	names []string
-	now   func() time.Time
-
-	mu   sync.Mutex // guards leaf
-	leaf *tls.Certificate
+// Open reads the relay's own authority in dir, making it when there is none.
+// Companions that trust its ca.pem go on trusting it over restarts. They reach
+// the relay by names that the operator may change, so it is not constrained to
+// those of today.
+func Open(dir, host string, now func() time.Time) (*authority.Authority, error) {
+	return authority.Open(authority.Options{
+		Dir: dir, Certificate: "ca.pem", Key: "ca-key.pem", Name: "ServiceSMTP relay authority", Host: host, Now: now,
+	})
 }
 
-// Open reads the authority in dir, making it when there is none. Certificates
-// are for localhost, both loopback addresses and host.
-func Open(dir, host string, now func() time.Time) (*Authority, error) {
-	a := &Authority{names: []string{"localhost", "127.0.0.1", "::1"}, now: now}
-	if host != "" && !slices.Contains(a.names, host) {
-		a.names = append(a.names, host)
-	}
-	if err := a.load(dir); err != nil {
-		return nil, err
-	}
-	if _, err := a.GetCertificate(nil); err != nil {
-		return nil, err
-	}
-	return a, nil
+// lookEvery is how often the files are looked at, at most.
+const lookEvery = time.Minute
+
+// Files serves a certificate from files and notices when they are replaced.
+type Files struct {
+	certPath, keyPath string
+	now               func() time.Time
+	log               *slog.Logger
+
+	mu      sync.Mutex // guards the rest
+	cert    *tls.Certificate
+	changed time.Time // newest change of the files that cert was read from
+	looked  time.Time
 }
 
-// load reads or makes key and certificate. The key is written first: a
-// certificate without its key could not be used or replaced.
-func (a *Authority) load(dir string) error {
-	keyPath, certPath := filepath.Join(dir, keyFile), filepath.Join(dir, certificateFile)
-	key, err := readKey(keyPath)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(certPath); err == nil {
-			return fmt.Errorf("%s is missing: restore it from a backup, or remove %s and give companions the new one", keyFile, certificateFile)
-		}
-		key, err = makeKey(keyPath)
+// OpenFiles reads a certificate chain and its key, both PEM.
+func OpenFiles(certPath, keyPath string, log *slog.Logger, now func() time.Time) (*Files, error) {
+	f := &Files{certPath: certPath, keyPath: keyPath, log: log, now: now}
+	var err error
+	if f.changed, err = f.newest(); err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
 	}
+	if f.cert, err = f.read(); err != nil {
+		return nil, err
+	}
+	f.looked = now()
+	return f, nil
+}
+
+// GetCertificate fits tls.Config. Files that cannot be read, for example in
+// the middle of being replaced, leave the certificate as it was.
+func (f *Files) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.now().Sub(f.looked) < lookEvery {
+		return f.cert, nil
+	}
+	f.looked = f.now()
+	changed, err := f.newest()
+	if err == nil && changed.Equal(f.changed) {
+		return f.cert, nil
+	}
+	cert, err := f.read()
 	if err != nil {
-		return err
+		f.log.Error("the new certificate cannot be used, the old one stays", "error", withoutPath(err))
+		return f.cert, nil
 	}
-	a.key = key
-	cert, err := readCertificate(certPath)
-	if err == nil && !cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }).Equal(key.Public()) {
-		return fmt.Errorf("%s and %s do not belong together: restore both from a backup", certificateFile, keyFile)
+	f.cert, f.changed = cert, changed
+	f.log.Info("certificate read again", "expires", cert.Leaf.NotAfter)
+	return f.cert, nil
+}
+
+func (f *Files) read() (*tls.Certificate, error) {
+	cert, err := tls.LoadX509KeyPair(f.certPath, f.keyPath)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
 	}
-	// Near its end the certificate is issued again with the same name and
-	// key: what the old ca.pem verified, the new one does too.
-	if errors.Is(err, fs.ErrNotExist) || (err == nil && a.now().Add(leafLife).After(cert.NotAfter)) {
-		cert, err = a.issueAuthority(certPath)
+	return &cert, nil
+}
+
+func (f *Files) newest() (time.Time, error) {
+	c, err := os.Stat(f.certPath)
+	if err != nil {
+		return time.Time{}, err
 	}
-	a.cert = cert
+	k, err := os.Stat(f.keyPath)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if k.ModTime().After(c.ModTime()) {
+		return k.ModTime(), nil
+	}
+	return c.ModTime(), nil
+}
+
+// withoutPath leaves the names of files out of the log.
+func withoutPath(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
 	return err
-}
-
-func readKey(path string) (crypto.Signer, error) {
-	block, err := readPEM(path, "PRIVATE KEY")
-	if err != nil {
-		return nil, err
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", keyFile, err)
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("read %s: not a signing key", keyFile)
-	}
-	return signer, nil
-}
-
-func makeKey(path string) (crypto.Signer, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make authority's key: %w", err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("make authority's key: %w", err)
-	}
-	return key, writePEM(path, "PRIVATE KEY", der)
-}
-
-func readCertificate(path string) (*x509.Certificate, error) {
-	block, err := readPEM(path, "CERTIFICATE")
-	if err != nil {
-		return nil, err
-	}
-	cert, err := x509.ParseCertificate(block)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", certificateFile, err)
-	}
-	return cert, nil
-}
-
-// issueAuthority signs the authority's own certificate.
-func (a *Authority) issueAuthority(path string) (*x509.Certificate, error) {
-	now := a.now()
-	template := &x509.Certificate{
-		SerialNumber:          serial(),
-		Subject:               pkix.Name{CommonName: "ServiceSMTP relay authority"},
-		NotBefore:             now.Add(-skew),
-		NotAfter:              now.Add(authorityLife),
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		BasicConstraintsValid: true,
-		IsCA:                  true,
-		MaxPathLenZero:        true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, a.key.Public(), a.key)
-	if err != nil {
-		return nil, fmt.Errorf("make authority: %w", err)
-	}
-	if err := writePEM(path, "CERTIFICATE", der); err != nil {
-		return nil, err
-	}
-	return x509.ParseCertificate(der)
-}
-
-// GetCertificate fits tls.Config. It renews the certificate when its end is
-// near.
-func (a *Authority) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.leaf != nil && a.now().Add(renewBefore).Before(a.leaf.Leaf.NotAfter) {
-		return a.leaf, nil
-	}
-	leaf, err := a.issue()
-	if err != nil {
-		return nil, err
-	}
-	a.leaf = leaf
-	return leaf, nil
-}
-
-// issue makes a certificate for the relay. RFC 5280 §4.2.1.6: names and
-// addresses stand in the subject alternative name.
-func (a *Authority) issue() (*tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	now := a.now()
-	template := &x509.Certificate{
-		SerialNumber:          serial(),
-		Subject:               pkix.Name{CommonName: a.names[len(a.names)-1]},
-		NotBefore:             now.Add(-skew),
-		NotAfter:              now.Add(leafLife),
-		KeyUsage:              x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true,
-	}
-	for _, name := range a.names {
-		if ip := net.ParseIP(name); ip != nil {
-			template.IPAddresses = append(template.IPAddresses, ip)
-		} else {
-			template.DNSNames = append(template.DNSNames, name)
-		}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der, a.cert.Raw}, PrivateKey: key, Leaf: leaf}, nil
-}
-
-func serial() *big.Int {
-	var raw [16]byte // RFC 5280 §4.1.2.2: positive, at most 20 bytes
-	rand.Read(raw[:])
-	raw[0] &= 0x7f
-	raw[0] |= 0x40
-	return new(big.Int).SetBytes(raw[:])
-}
-
-func readPEM(path, kind string) ([]byte, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read authority: %w", err)
-	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != kind {
-		return nil, fmt.Errorf("read authority: %s holds no %s", filepath.Base(path), kind)
-	}
-	return block.Bytes, nil
-}
-
-func writePEM(path, kind string, der []byte) error {
-	if err := durable.WriteFile(path, bytes.NewReader(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	return nil
 }

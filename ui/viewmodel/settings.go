@@ -62,6 +62,8 @@ func SecurityWord(security string) string {
 // Listener is where mail programs hand mail in.
 type Listener struct {
 	Port    string // of the addresses of this computer alone
+	Secure  string // likewise of those with encryption; "": there are none
+	Means   string // what the port with encryption is for, and what its programs must trust
 	Others  string // addresses that other computers reach, or ""
 	Auth    bool   // a password is asked for
 	Trouble []Trouble
@@ -72,21 +74,30 @@ type Trouble struct {
 	Title, Text string
 	Offer       string // the words of the button, or ""
 	Port        string // what it offers
+	Secure      bool   // it is of an address with encryption
 }
 
 // NewListener says where mail programs hand mail in, and what is wrong there.
 func NewListener(p say.Printer, l app.ListenPreferences, s app.State) Listener {
 	out := Listener{Auth: l.Auth != authOff}
-	var others []string
-	for _, a := range l.Addresses {
-		host, port, local := splitAddress(a)
-		switch {
-		case !local:
-			others = append(others, a)
-		case out.Port == "" && host != "":
-			out.Port = port
-		}
+	out.Means = p.Say("Programs that insist on encryption (SSL/TLS) use it; they must trust the certificate on the page Connect.")
+	if c := s.Certificate; c != nil {
+		out.Means = p.Text(say.T("Programs that insist on encryption (SSL/TLS) use it; they must trust the certificate in {{.File}}, which the page Connect hands out.").With("File", c.File))
 	}
+	var others []string
+	first := func(addresses []string) (first string) {
+		for _, a := range addresses {
+			host, port, local := splitAddress(a)
+			switch {
+			case !local:
+				others = append(others, a)
+			case first == "" && host != "":
+				first = port
+			}
+		}
+		return first
+	}
+	out.Port, out.Secure = first(l.Addresses), first(l.TLSAddresses)
 	if len(others) > 0 {
 		out.Others = p.Text(say.T("Other computers can reach the companion at {{.Addresses}}; only the settings file can change this.").With("Addresses", strings.Join(others, ", ")))
 	}
@@ -95,8 +106,8 @@ func NewListener(p say.Printer, l app.ListenPreferences, s app.State) Listener {
 		if a.OK {
 			continue
 		}
-		t := Trouble{Title: p.Words(a.Said.Sentence), Text: p.Words(a.Said.Action)}
-		if _, port, _ := splitAddress(a.Offered); port != "" && !a.TLS && !offered[port] {
+		t := Trouble{Title: p.Words(a.Said.Sentence), Text: p.Words(a.Said.Action), Secure: a.TLS}
+		if _, port, _ := splitAddress(a.Offered); port != "" && !offered[port] {
 			offered[port] = true
 			t.Port, t.Offer = port, p.Text(say.T("Use port {{.Port}}").With("Port", port))
 		}
@@ -110,26 +121,59 @@ const (
 	authOff      = "off"
 )
 
-// ChangeListen moves all addresses of this computer alone to a port; the others
-// stay.
-func ChangeListen(p say.Printer, old app.ListenPreferences, port string, auth bool) (next app.ListenPreferences, wrong string) {
+// ListenForm is what a person entered for the listener.
+type ListenForm struct {
+	Port   string
+	Secure string // "": no encryption
+	Auth   bool
+}
+
+// ChangeListen moves all addresses of this computer alone to a port, and those
+// with encryption to another; the others stay. It says what is wrong with the
+// two ports.
+func ChangeListen(p say.Printer, old app.ListenPreferences, f ListenForm) (next app.ListenPreferences, wrong, wrongSecure string) {
 	next = app.ListenPreferences{Auth: authOff}
-	if auth {
+	if f.Auth {
 		next.Auth = authRequired
 	}
-	for _, a := range old.Addresses {
-		host, _, local := splitAddress(a)
-		if local {
-			if wrong := CheckPort(p, port); wrong != "" {
-				return old, wrong
+	var local, secureHosts []string
+	next.Addresses, local = moveTo(old.Addresses, f.Port)
+	if len(local) > 0 {
+		wrong = CheckPort(p, f.Port)
+	}
+	next.TLSAddresses, secureHosts = moveTo(old.TLSAddresses, f.Secure)
+	if f.Secure == "" {
+		return next, wrong, ""
+	}
+	wrongSecure = CheckPort(p, f.Secure)
+	if wrongSecure == "" && len(local) > 0 && f.Secure == f.Port {
+		wrongSecure = p.Say("Choose another port than the one without encryption.")
+	}
+	if len(secureHosts) == 0 { // the first of their kind
+		for _, host := range local {
+			next.TLSAddresses = append(next.TLSAddresses, net.JoinHostPort(host, f.Secure))
+		}
+	}
+	return next, wrong, wrongSecure
+}
+
+// moveTo gives the addresses of this computer alone another port, or leaves
+// them out where there is none, and says what hosts those are.
+func moveTo(old []string, port string) (next, local []string) {
+	for _, a := range old {
+		host, _, own := splitAddress(a)
+		if own {
+			local = append(local, host)
+			if port == "" {
+				continue
 			}
 			a = net.JoinHostPort(host, port)
 		}
-		if !slices.Contains(next.Addresses, a) { // two ports of one address have become one
-			next.Addresses = append(next.Addresses, a)
+		if !slices.Contains(next, a) { // two ports of one address have become one
+			next = append(next, a)
 		}
 	}
-	return next, ""
+	return next, local
 }
 
 // splitAddress takes an address apart; local says that only this computer

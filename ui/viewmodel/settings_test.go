@@ -32,6 +32,16 @@ func TestAccountCards(t *testing.T) {
 	}
 }
 
+const means = "Programs that insist on encryption (SSL/TLS) use it; they must trust the certificate on the page Connect."
+
+func TestListenerNamesTheCertificate(t *testing.T) {
+	s := app.State{Certificate: &app.CertificateState{File: "/data/local-ca.pem"}}
+	want := "Programs that insist on encryption (SSL/TLS) use it; they must trust the certificate in /data/local-ca.pem, which the page Connect hands out."
+	if got := NewListener(say.English, app.ListenPreferences{}, s).Means; got != want {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestListener(t *testing.T) {
 	said := app.Said{Sentence: say.Words{say.T("Port 2525 is taken.")}, Action: say.Words{say.T("Choose another.")}}
 	s := app.State{Listen: []app.ListenState{
@@ -41,7 +51,7 @@ func TestListener(t *testing.T) {
 	}}
 	got := NewListener(say.English, app.ListenPreferences{Addresses: []string{"192.0.2.1:25", "127.0.0.1:2525", "[::1]:2525"}, Auth: "required"}, s)
 	want := Listener{
-		Port: "2525", Auth: true, Others: "Other computers can reach the companion at 192.0.2.1:25; only the settings file can change this.",
+		Port: "2525", Auth: true, Means: means, Others: "Other computers can reach the companion at 192.0.2.1:25; only the settings file can change this.",
 		Trouble: []Trouble{
 			{Title: "Port 2525 is taken.", Text: "Choose another.", Offer: "Use port 2526", Port: "2526"},
 			{Title: "Port 2525 is taken.", Text: "Choose another."}, // the same offer is made once
@@ -72,7 +82,7 @@ func TestChangeListen(t *testing.T) {
 		{"no address of this computer", []string{"192.0.2.1:25"}, "", true,
 			app.ListenPreferences{Addresses: []string{"192.0.2.1:25"}, Auth: "required"}, false},
 	} {
-		next, wrong := ChangeListen(say.English, app.ListenPreferences{Addresses: c.old}, c.port, c.auth)
+		next, wrong, _ := ChangeListen(say.English, app.ListenPreferences{Addresses: c.old}, ListenForm{Port: c.port, Auth: c.auth})
 		if (wrong != "") != c.wrong {
 			t.Errorf("%s: wrong %q, want wrong: %v", c.name, wrong, c.wrong)
 		}
@@ -82,6 +92,39 @@ func TestChangeListen(t *testing.T) {
 		if diff := cmp.Diff(c.want, next); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
+	}
+}
+
+func TestChangeListenWithEncryption(t *testing.T) {
+	both := []string{"127.0.0.1:2525", "[::1]:2525"}
+	for _, c := range []struct {
+		name         string
+		old          []string
+		port, secure string
+		want         []string
+		wrong        bool
+	}{
+		{"the first", nil, "2525", "4650", []string{"127.0.0.1:4650", "[::1]:4650"}, false},
+		{"another port", []string{"127.0.0.1:4650", "192.0.2.1:465"}, "2525", "4651", []string{"127.0.0.1:4651", "192.0.2.1:465"}, false},
+		{"given up", []string{"127.0.0.1:4650", "192.0.2.1:465"}, "2525", "", []string{"192.0.2.1:465"}, false},
+		{"none", nil, "2525", "", nil, false},
+		{"no port", nil, "2525", "smtps", nil, true},
+		{"that of the others", nil, "2525", "2525", nil, true},
+	} {
+		next, wrong, wrongSecure := ChangeListen(say.English, app.ListenPreferences{Addresses: both, TLSAddresses: c.old}, ListenForm{Port: c.port, Secure: c.secure, Auth: true})
+		if wrong != "" || (wrongSecure != "") != c.wrong {
+			t.Errorf("%s: wrong %q, %q", c.name, wrong, wrongSecure)
+		}
+		if diff := cmp.Diff(c.want, next.TLSAddresses); diff != "" && !c.wrong {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+	got := NewListener(say.English, app.ListenPreferences{Addresses: both, TLSAddresses: []string{"[::1]:4650", "192.0.2.1:465"}}, app.State{Listen: []app.ListenState{
+		{Address: "[::1]:4650", TLS: true, Offered: "[::1]:4651", Said: said("Port 4650 is taken.", "")}}})
+	want := Listener{Port: "2525", Secure: "4650", Auth: true, Means: means, Others: "Other computers can reach the companion at 192.0.2.1:465; only the settings file can change this.",
+		Trouble: []Trouble{{Title: "Port 4650 is taken.", Offer: "Use port 4651", Port: "4651", Secure: true}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("listener (-want +got):\n%s", diff)
 	}
 }
 
