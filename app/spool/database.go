@@ -11,6 +11,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"servicesmtp.net/companion/internal/durable"
 	"servicesmtp.net/companion/internal/lite"
 )
@@ -42,11 +45,7 @@ func (s *Spool) prepareFiles() error {
 		if err := s.setBodiesAside(); err != nil {
 			return err
 		}
-		f, err := os.OpenFile(database, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return fmt.Errorf("make database: %w", err)
-		}
-		if err := errors.Join(f.Close(), durable.SyncDir(s.dir)); err != nil {
+		if err := errors.Join(privateFile(database), durable.SyncDir(s.dir)); err != nil {
 			return fmt.Errorf("make database: %w", err)
 		}
 	}
@@ -80,6 +79,9 @@ func (s *Spool) openDatabase(ctx context.Context) error {
 	if s.db, err = connect(path, 1); err != nil {
 		return err
 	}
+	if err := probe(ctx, s.db); err != nil {
+		return err
+	}
 	if err := migrate(ctx, s.db); err != nil {
 		return err
 	}
@@ -96,6 +98,23 @@ func (s *Spool) openDatabase(ctx context.Context) error {
 	return nil
 }
 
+// probe reads the version of the schema where there is one. What migrates takes
+// a page of it that cannot be read for a database without it.
+func probe(ctx context.Context, db *sql.DB) error {
+	ask := func(query string) (n int64, err error) {
+		rows, err := db.QueryContext(ctx, query)
+		return n, eachRow(rows, err, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	}
+	there, err := ask(`SELECT count(*) FROM sqlite_schema WHERE name = 'goose_db_version'`)
+	if err == nil && there > 0 {
+		_, err = ask(`SELECT max(version_id) FROM goose_db_version`)
+	}
+	if err != nil {
+		return fmt.Errorf("read version of schema: %w", err)
+	}
+	return nil
+}
+
 // migrate runs what is new in migrations, and refuses a schema from the
 // future.
 func migrate(ctx context.Context, db *sql.DB) error {
@@ -105,6 +124,11 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	if err = lite.Migrate(ctx, db, folder); errors.Is(err, lite.ErrNewer) {
 		return fmt.Errorf("%w: %w: install the newer version again", ErrNewer, err)
+	}
+	var failed *sqlite.Error
+	if errors.As(err, &failed) && failed.Code() == sqlite3.SQLITE_ERROR {
+		// A step that does not fit: the schema is not what its version says.
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
 }

@@ -138,22 +138,6 @@ func TestBodiesWithoutTheirDatabaseAreKept(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesADamagedDatabase(t *testing.T) {
-	dir := closedSpool(t)
-	path := filepath.Join(dir, databaseName)
-	must(t, os.WriteFile(path, bytes.Repeat([]byte("not a database "), 1000), 0o600))
-	_, err := Open(t.Context(), options(dir))
-	wantErr(t, err, ErrDamaged)
-	if strings.Contains(err.Error(), dir) {
-		t.Errorf("the error names a folder: %v", err)
-	}
-	if left := names(t, filepath.Join(dir, bodiesName)); len(left) != 1 {
-		t.Errorf("bodies: %v", left)
-	}
-	_, err = Open(t.Context(), options(dir)) // and the lock was released
-	wantErr(t, err, ErrDamaged)
-}
-
 func TestCheckAfterAnUncleanEnd(t *testing.T) {
 	for _, c := range []struct {
 		name            string
