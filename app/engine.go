@@ -61,6 +61,7 @@ type Engine struct {
 	accounts map[string]*account
 	paused   map[string]bool
 	lacks    lacks // of the disk
+	rebuilt  bool  // the spool's database, since this process began
 	problem  error // of the spool, as met last; troubled holds a token when it has come
 	lastMail *LastMail
 }
@@ -176,7 +177,7 @@ func (e *Engine) openSpool(ctx context.Context) (*spool.Spool, error) {
 		s, err := spool.Open(context.WithoutCancel(ctx), spool.Options{
 			Dir: filepath.Join(e.cfg.DataDir, spoolName), MaxSize: e.settings.Spool.MaxSize, KeepHistory: time.Duration(e.settings.Spool.KeepHistory),
 			Split: func(r []mail.Recipient) [][]mail.Recipient { return batch.Split(r, e.limits(nil).MaxBatch()) },
-			Log:   e.log.With("part", "spool"), OnProblem: e.spoolProblem,
+			Log:   e.log.With("part", "spool"), OnProblem: e.spoolReports,
 		})
 		if !errors.Is(err, spool.ErrLocked) || sleepUntil(ctx, time.Now().Add(50*time.Millisecond), nil) != nil {
 			return s, err
@@ -223,9 +224,18 @@ func (e *Engine) addAccount(ctx context.Context, s settings.Account) error {
 		return spoolError(err)
 	}
 	e.cfg.Secrets.Use(s.Name, s.Credential)
+	left := leaves(attempts)
+	e.mu.Lock()
+	if e.rebuilt {
+		// What could not be read may have left a moment ago, so a minute's
+		// worth counts as sent.
+		left = append(left, pace.Attempt{At: now, Recipients: e.settings.Pace.PerMinute, Lane: mail.Bulk, Finished: true})
+	}
+	e.mu.Unlock()
+	state := pace.Restore(e.limits(nil), left, now)
 	a := &account{settings: s, done: make(chan struct{}), news: make(chan struct{}, 1)}
 	a.relay = &relay{account: s, secrets: e.cfg.Secrets, agent: "ServiceSMTP-Companion/" + e.cfg.Version}
-	a.sender = e.newSender(a, pace.Restore(e.limits(nil), leaves(attempts), now))
+	a.sender = e.newSender(a, state)
 	a.follower = e.newFollower(a)
 	a.sender.full = a.follower.Now
 	a.sender.handed = func() {

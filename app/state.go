@@ -38,7 +38,7 @@ type State struct {
 	Spool    SpoolState     `json:"spool"`
 	LastMail *LastMail      `json:"last_mail,omitempty"`
 	Jobs     []JobState     `json:"jobs"`              // those in progress, oldest first, at most MaxStateJobs
-	Notices  []NoticeState  `json:"notices,omitempty"` // of the service, not yet seen, newest first, at most MaxStateNotices
+	Notices  []NoticeState  `json:"notices,omitempty"` // of the service and of the spool, not yet seen, newest first, at most MaxStateNotices
 }
 
 // Said is a sentence and an action, for any language.

@@ -27,6 +27,9 @@ const (
 // quarantineTime names a folder.
 const quarantineTime = "20060102T150405.000Z"
 
+// DamageName is the name of the Damage of a moment.
+func DamageName(at time.Time) string { return at.UTC().Format(quarantineTime) }
+
 // Damage is what a salvage found: the damaged files are in the folder Name of
 // the quarantine, and all that could be read of them is in the new database.
 type Damage struct {

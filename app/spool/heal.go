@@ -43,19 +43,19 @@ func (s *Spool) lookForDamage(unclean, promised bool) (damaged, cut bool, err er
 		return false, false, err
 	}
 	cut = promised && size >= 0 && state.Frames == 0
-	switch {
-	case state.Broken, cut:
-		damaged = true
-	case size < 0: // taken away: see setBodiesAside
-		damaged = damaged || logged > 0
-	case size < smallestPage:
-		bodies, err := s.hasBodies()
-		if err != nil {
-			return false, false, err
-		}
-		damaged = damaged || logged > 0 || bodies || unclean
+	if !damaged && !cut && !state.Broken && size < smallestPage {
+		damaged, err = s.emptied(size, logged, unclean)
 	}
-	return damaged, cut, nil
+	return damaged || cut || state.Broken, cut, err
+}
+
+// emptied says whether there was something in a database that has nothing. Where
+// the file itself was taken away, setBodiesAside deals with the rest.
+func (s *Spool) emptied(size, logged int64, unclean bool) (bool, error) {
+	if size < 0 || logged > 0 || unclean {
+		return logged > 0 || size >= 0, nil
+	}
+	return s.hasBodies()
 }
 
 // smallestPage is the least that a database can be; what is shorter is an empty

@@ -41,7 +41,7 @@ type plan struct {
 // that the log is known to be shorter than it was; running that sessions are at
 // work on batches.
 func (s *Spool) salvage(ctx context.Context, cut, running bool) error {
-	now := time.Now().UTC()
+	now := time.Now().UTC().Truncate(time.Millisecond)
 	last, err := s.lastSalvage()
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (s *Spool) salvage(ctx context.Context, cut, running bool) error {
 		return ErrDamagedAgain
 	}
 	start := now
-	p := &plan{Damage: Damage{Name: now.Format(quarantineTime), At: now}}
+	p := &plan{Damage: Damage{Name: DamageName(now), At: now}}
 	folder := filepath.Join(s.dir, quarantineName, p.Name)
 	if err := durable.MkdirAll(folder); err != nil {
 		return fmt.Errorf("make quarantine: %w", err)
@@ -164,12 +164,12 @@ func keepCopy(from, to string) error {
 }
 
 // rebuild makes the new database and completes the plan.
-func (s *Spool) rebuild(ctx context.Context, p *plan, cut, running bool) error {
+func (s *Spool) rebuild(ctx context.Context, p *plan, cut, running bool) (err error) {
 	old, err := pages.Open(filepath.Join(s.dir, databaseName))
 	if err != nil {
 		return err
 	}
-	defer old.Close()
+	defer func() { err = errors.Join(err, old.Close()) }()
 	path := filepath.Join(s.dir, rebuiltName)
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := removed(path + suffix); err != nil {

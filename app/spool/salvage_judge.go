@@ -334,48 +334,6 @@ func (j *judge) move(job, b entry, to string) {
 	job.set(to, job.num(to)+b.num("count"))
 }
 
-// children makes sure that a recipient who has moved to a later batch does not
-// count as accepted in this one, where the row that said so is lost.
-func (j *judge) children(batches map[int64]entry, b entry) {
-	if b.num("state") != done {
-		return
-	}
-	list, err := decodeRecipients(b.blob("recipients"))
-	if err != nil || mail.Status(b.num("result")) == mail.StatusDeferred {
-		return
-	}
-	moved := make(map[string]bool)
-	for _, c := range batches {
-		if c.num("parent") == b.num("number") {
-			later, _ := decodeRecipients(c.blob("recipients")) // live ones were checked; of the others nothing hangs on it
-			for _, r := range later {
-				moved[wire.LowerDomain(r.Address)] = true
-			}
-		}
-	}
-	for place, r := range list {
-		if _, have := j.outcomes[b.rowid][int64(place)]; have || !moved[wire.LowerDomain(r.Address)] {
-			continue
-		}
-		o := j.outcome(b, place, r.Address, mail.StatusDeferred)
-		if j.outcomes[b.rowid] == nil {
-			j.outcomes[b.rowid] = make(map[int64]entry)
-		}
-		j.outcomes[b.rowid][int64(place)] = o
-	}
-}
-
-func (j *judge) outcome(b entry, place int, address string, status mail.Status) entry {
-	o := j.layouts["outcomes"].blank(j.newID("outcomes"))
-	for name, value := range map[string]any{
-		"batch": b.rowid, "place": int64(place), "address": address, "status": int64(status), "at": b.num("done_at"),
-	} {
-		o.set(name, value)
-	}
-	setReply(o, "", lostReply)
-	return o
-}
-
 // finishJob looks for the message of a live job, and ends one that has no live
 // batch left.
 func (j *judge) finishJob(e entry, batches map[int64]entry, contrary bool) {
