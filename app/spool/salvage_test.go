@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -257,5 +258,85 @@ func TestLostAttemptsCount(t *testing.T) {
 	next := begin(t, s, jobID(1), 3, now)
 	if next <= 3 {
 		t.Errorf("attempt %d was given again", next)
+	}
+}
+
+// Where the newest state may be lost, what is ready may have left: the relay is
+// asked before anything is offered.
+func TestWhatMayHaveLeftIsAskedFirst(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, options(dir))
+	accept(t, s, jobID(1), envelope("office", recipients(60)), []byte("x"))
+	a := begin(t, s, jobID(1), 1, start)
+	must(t, s.Return(t.Context(), Ended{Attempt: a, At: start}, time.Time{}))
+	cut := t.TempDir()
+	snapshot(t, dir, cut)
+	database, err := os.ReadFile(filepath.Join(cut, databaseName))
+	must(t, err)
+	must(t, s.Close())
+	whole, err := os.ReadFile(filepath.Join(dir, databaseName)) // the log is folded in
+	must(t, err)
+	if bytes.Equal(database, whole) {
+		t.Fatal("nothing stood in the log")
+	}
+	must(t, os.WriteFile(filepath.Join(cut, databaseName), whole, 0o600))
+	must(t, os.Truncate(filepath.Join(cut, databaseName+"-wal"), 0))
+	s, p := openHearing(t, cut)
+	if got := p.all(); len(got) != 1 || !strings.Contains(got[0].Error(), "last minutes") {
+		t.Errorf("problems %v", got)
+	}
+	if got := readyNow(t, s, "office", start); len(got) != 0 {
+		t.Errorf("would leave unasked: %v", got)
+	}
+	unknowns, err := s.Unknowns(t.Context(), "office")
+	must(t, err)
+	if len(unknowns) != 2 || unknowns[1].Number != 2 || unknowns[1].Store != "main" {
+		t.Errorf("unknown %+v", unknowns)
+	}
+	for _, b := range unknowns { // and then they go on
+		must(t, s.Replay(t.Context(), b.Job, b.Number, start))
+		begin(t, s, b.Job, b.Number, start)
+	}
+	checkRows(t, s)
+}
+
+// A recipient who was deferred stands in the later batch alone, also where the
+// row that says so is lost.
+func TestLostOutcomesDoubleNobody(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, options(dir))
+	accept(t, s, jobID(1), envelope("office", recipients(10)), []byte("x"))
+	a := begin(t, s, jobID(1), 1, start)
+	outcomes := answers(recipients(10), mail.StatusAccepted, mail.Reply{})
+	outcomes[3].Status, outcomes[3].Reply = mail.StatusDeferred, greylisted
+	must(t, s.Finish(t.Context(), FinishRequest{Attempt: a, At: start, Outcomes: outcomes}))
+	_, err := s.conn.ExecContext(t.Context(), `DELETE FROM outcomes`)
+	must(t, err)
+	must(t, s.Close())
+	must(t, os.WriteFile(filepath.Join(dir, damagedName), nil, 0o600))
+	s = openAt(t, options(dir))
+	list, err := s.AllRecipients(t.Context(), jobID(1))
+	must(t, err)
+	if c := getJob(t, s, jobID(1)).Counts; len(list) != 10 || c.Accepted != 9 || c.Deferred != 1 {
+		t.Errorf("%d recipients, %+v", len(list), c)
+	}
+	checkRows(t, s)
+}
+
+// Of two forms of a row the later one counts, and everything is suspect then.
+func TestTheLaterRowCounts(t *testing.T) {
+	s := newSpool(t)
+	l, err := layouts(t.Context(), s.pool)
+	must(t, err)
+	for _, order := range [][]int64{{done, ready}, {ready, done}, {sending, done, unknown}} {
+		r := &remains{layouts: l, rows: map[string]map[int64]entry{"batches": {}}, sequence: map[string]int64{}}
+		for _, state := range order {
+			b := l["batches"].blank(7)
+			b.set("state", state)
+			r.add(7, b.v)
+		}
+		if got := r.rows["batches"][7].num("state"); got != done || !r.suspect {
+			t.Errorf("%v: state %d, suspect %v", order, got, r.suspect)
+		}
 	}
 }

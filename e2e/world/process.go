@@ -81,7 +81,7 @@ type Process struct {
 // Without env it has the test's environment.
 func (w *World) Start(program string, env []string, args ...string) *Process {
 	w.T.Helper()
-	p := &Process{Cmd: exec.Command(filepath.Join(bin, program), args...), Done: make(chan struct{}), Log: w.Path(program + ".log")}
+	p := &Process{Cmd: w.command(program, args), Done: make(chan struct{}), Log: w.Path(program + ".log")}
 	logFile, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		w.T.Fatal(err)
@@ -125,6 +125,19 @@ func (w *World) Start(program string, env []string, args ...string) *Process {
 		w.T.Fatalf("%s was not ready within 30 s", program)
 	}
 	return p
+}
+
+// command is how a program is started. A traced one stays our child: the tracer
+// detaches itself and ends with it.
+func (w *World) command(program string, args []string) *exec.Cmd {
+	path := filepath.Join(bin, program)
+	if w.Opts.Trace == "" || program != "companionctl" {
+		return exec.Command(path, args...)
+	}
+	return exec.Command("strace", append([]string{
+		"-D", "-f", "-y", "-s", "5000", "-o", w.Opts.Trace, "-e", "signal=none",
+		"-e", "trace=openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,sendto,writev", path,
+	}, args...)...)
 }
 
 // Said is what the program has written on standard error.
