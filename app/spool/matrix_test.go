@@ -106,7 +106,9 @@ func changes(t *testing.T) []change {
 	return []change{
 		{"Begin", began("main")},
 		{"Begin elsewhere", began("other")},
-		{"Return", func(s *Spool, _ mail.JobID, a int64) error { return s.Return(ctx, Ended{Attempt: a, At: start}, time.Time{}) }},
+		{"Return", func(s *Spool, _ mail.JobID, a int64) error {
+			return s.Return(ctx, Ended{Attempt: a, At: start}, time.Time{})
+		}},
 		{"Unknown", func(s *Spool, _ mail.JobID, a int64) error { return s.Unknown(ctx, Ended{Attempt: a, At: start}) }},
 		{"Finish accepted", finish(false, mail.StatusAccepted, mail.Reply{})},
 		{"Finish failed", finish(false, mail.StatusFailed, noSuchUser)},

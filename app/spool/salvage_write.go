@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func (b *builder) hasBody(job entry) bool {
 // are coming in at this moment have no row yet.
 func (b *builder) asides() error {
 	files, err := b.spool.bodyFiles()
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	claimed := make(map[string]bool)
