@@ -142,7 +142,8 @@ func (s *Spool) heal(generation int, cause error) error {
 	}
 	s.down = fault(s.use(ctx, true))
 	if s.down != nil {
-		s.down = errors.Join(s.down, fault(s.closeDatabase()))
+		// Also where the reason is another: whoever comes next tries again.
+		s.down = errors.Join(s.down, fault(s.closeDatabase()), ErrDamaged)
 		s.healAfter = time.Now().Add(healPause)
 		return s.down
 	}
