@@ -39,7 +39,7 @@ var rules = map[string]rule{
 	"internal/folders": {nil, "where the companion keeps its data; makes none"},
 	"internal/socket":  {nil, "HTTP over a Unix socket, no mail"},
 
-	"internal/lite/pages": {nil, "what is left of a damaged SQLite file; no tables"},
+	"internal/lite/pages": {[]string{"internal/lite"}, "what is left of a damaged SQLite file; no tables; its tests write with SQLite"},
 
 	"app/mail":     {[]string{"internal/wire", "internal/units"}, "vocabulary: everybody imports it, so it imports nobody"},
 	"app/say":      {[]string{"app/mail"}, "pure: words for people"},

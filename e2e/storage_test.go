@@ -101,16 +101,20 @@ func TestDamagedSpool(t *testing.T) {
 		w.MustSend("news@example.com", more, world.Message(fmt.Sprintf("letter %d", i), 60_000*i+500))
 		to = append(to, more...)
 	}
-	w.Companion.Stop(t)
-	path := w.DataDir() + "/spool/spool.db"
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	damage := func() {
+		t.Helper()
+		w.Companion.Stop(t)
+		path := w.DataDir() + "/spool/spool.db"
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(data[:4096])
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	clear(data[:4096])
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	damage()
 	w.StartCompanion()
 	s := w.Status()
 	if len(s.Notices) != 1 || s.Notices[0].Severity != "critical" || !containsAll(s.Notices[0].Body, "5 messages go on", "spool/quarantine/") {
@@ -120,4 +124,6 @@ func TestDamagedSpool(t *testing.T) {
 	w.Far.WaitRecipients(t, len(to), 2*time.Minute) // a minute for what may have left before
 	w.UntilIdle(20 * time.Second)
 	w.Once(to)
+	damage() // within minutes: the disk itself is bad
+	refusedStart(w, "cannot be trusted", "Check this disk")
 }

@@ -23,18 +23,6 @@ func healed(t *testing.T, s *Spool) {
 	}))
 }
 
-// hookFile calls committed when the body is on disk and its row is not.
-type hookFile struct {
-	bodyFile
-	committed func()
-}
-
-func (f hookFile) Commit() error {
-	err := f.bodyFile.Commit()
-	f.committed()
-	return err
-}
-
 // TestSalvageWhileWorkIsInHand: sessions end as they would have, and messages
 // that come in at that moment come in.
 func TestSalvageWhileWorkIsInHand(t *testing.T) {
@@ -48,7 +36,7 @@ func TestSalvageWhileWorkIsInHand(t *testing.T) {
 	must(t, err)
 	s.create = func(path string) (bodyFile, error) {
 		f, err := durable.Create(path)
-		return hookFile{f, func() { healed(t, s) }}, err
+		return hookedFile{f, func() { healed(t, s) }}, err
 	}
 	accept(t, s, jobID(3), envelope("office", recipients(1)), body) // the salvage comes between its file and its row
 	_, err = half.Write(body[inlineMax+1:])

@@ -340,3 +340,26 @@ func TestTheLaterRowCounts(t *testing.T) {
 		}
 	}
 }
+
+// Attempts outlive the batches of pruned jobs: their numbers must not be given
+// to others, after a salvage either.
+func TestNumbersOfForgottenBatchesAreNotGivenAgain(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, options(dir))
+	accept(t, s, jobID(1), envelope("office", recipients(100)), []byte("x"))
+	for number := 1; number <= 2; number++ {
+		a := begin(t, s, jobID(1), number, start)
+		must(t, s.Finish(t.Context(), FinishRequest{Attempt: a, At: start, Outcomes: answers(recipients(100)[50*number-50:50*number], mail.StatusAccepted, mail.Reply{})}))
+	}
+	n, err := s.Prune(t.Context(), start.Add(time.Hour)) // and the attempts stay for the pace
+	must(t, err)
+	must(t, s.Close())
+	must(t, os.WriteFile(filepath.Join(dir, damagedName), nil, 0o600))
+	s = openAt(t, options(dir))
+	accept(t, s, jobID(2), envelope("office", recipients(1)), []byte("x"))
+	list, err := s.Attempts(t.Context(), "office", start)
+	must(t, err)
+	if n != 1 || len(list) != 2 || list[0].Job != "" || list[1].Job != "" {
+		t.Errorf("%d pruned, attempts %+v", n, list)
+	}
+}

@@ -111,27 +111,37 @@ func (b *builder) asides() error {
 
 func (b *builder) insert(ctx context.Context, tx *sql.Tx, table string) error {
 	rows := b.judge.keep[table]
+	prepared := make(map[int]*sql.Stmt) // by number of columns; tx closes them
 	for _, id := range slices.Sorted(maps.Keys(rows)) {
-		if err := insertEntry(ctx, tx, rows[id]); err != nil {
+		e := rows[id]
+		stmt := prepared[len(e.v)]
+		if stmt == nil {
+			var err error
+			if stmt, err = tx.PrepareContext(ctx, insertion(e)); err != nil {
+				return err
+			}
+			prepared[len(e.v)] = stmt
+		}
+		for i, c := range e.l.columns {
+			if c.key {
+				e.v[i] = e.rowid
+			}
+		}
+		if _, err := stmt.ExecContext(ctx, e.v...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// insertEntry stores a row under its old number; columns that it is too old to
+// insertion stores a row under its old number; columns that it is too old to
 // have get what the schema says.
-func insertEntry(ctx context.Context, tx *sql.Tx, e entry) error {
+func insertion(e entry) string {
 	names := make([]string, len(e.v))
-	values := slices.Clone(e.v)
 	for i := range e.v {
 		names[i] = e.l.columns[i].name
-		if e.l.columns[i].key {
-			values[i] = e.rowid
-		}
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO "+e.l.table+" ("+strings.Join(names, ", ")+") VALUES (?"+strings.Repeat(", ?", len(names)-1)+")", values...)
-	return err
+	return "INSERT INTO " + e.l.table + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)-1) + ")"
 }
 
 // bodies reads the content of the stored messages a second time, one by one:
