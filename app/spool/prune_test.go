@@ -32,7 +32,7 @@ func history(t *testing.T, s *Spool, n int) {
 // TestPruneInSmallSteps prunes 100,000 jobs: no transaction is large, mail gets
 // in between, and the memory does not grow with what is pruned.
 func TestPruneInSmallSteps(t *testing.T) {
-	const jobs = 100_000
+	const jobs = 100_000 / sampled
 	s := openAt(t, options(memoryDir(t)))
 	history(t, s, jobs)
 	runtime.GC()
@@ -52,10 +52,10 @@ func TestPruneInSmallSteps(t *testing.T) {
 		s.committed(t)
 		now := count(t)
 		largest, changed = max(largest, now-changed), now
-		if commits++; commits == 100 {
+		if commits++; commits == 20 {
 			close(half)
 		}
-		if commits%50 == 0 {
+		if commits%10 == 0 {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
 			peak.HeapAlloc = max(peak.HeapAlloc, m.HeapAlloc)
