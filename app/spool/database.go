@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -40,11 +39,6 @@ func (s *Spool) prepareFiles() error {
 		return err
 	}
 	if !had {
-		// Bodies without a database mean that the database was taken away.
-		// They are mail; the sweep must not take them for leftovers.
-		if err := s.setBodiesAside(); err != nil {
-			return err
-		}
 		if err := errors.Join(privateFile(database), durable.SyncDir(s.dir)); err != nil {
 			return fmt.Errorf("make database: %w", err)
 		}
@@ -52,23 +46,6 @@ func (s *Spool) prepareFiles() error {
 	if err := durable.MkdirAll(filepath.Join(s.dir, bodiesName)); err != nil {
 		return fmt.Errorf("make folder of bodies: %w", err)
 	}
-	return nil
-}
-
-func (s *Spool) setBodiesAside() error {
-	bodies := filepath.Join(s.dir, bodiesName)
-	names, err := os.ReadDir(bodies)
-	if errors.Is(err, os.ErrNotExist) || err == nil && len(names) == 0 {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read folder of bodies: %w", err)
-	}
-	aside := bodies + ".without-database-" + time.Now().UTC().Format("20060102T150405.000000000")
-	if err := errors.Join(os.Rename(bodies, aside), durable.SyncDir(s.dir)); err != nil {
-		return fmt.Errorf("set bodies aside: %w", err)
-	}
-	s.report(fmt.Errorf("%w: its database is gone, %d stored messages were set aside in %q", ErrDamaged, len(names), filepath.Base(aside)))
 	return nil
 }
 

@@ -19,8 +19,8 @@ const healPause = 30 * time.Second
 
 // lookForDamage says what can be seen before SQLite opens the database, which
 // would forget the end of a damaged log for good: a log that is broken in the
-// middle, one that was cut off, a database that is empty although there is mail
-// beside it, or damage that the last owner found and could not deal with.
+// middle, one that was cut off, a database that is empty or gone although there
+// is mail beside it, or damage that the last owner found and could not deal with.
 func (s *Spool) lookForDamage(unclean, promised bool) (damaged, cut bool, err error) {
 	if damaged, err = exists(filepath.Join(s.dir, damagedName)); err != nil {
 		return false, false, err
@@ -44,16 +44,17 @@ func (s *Spool) lookForDamage(unclean, promised bool) (damaged, cut bool, err er
 	}
 	cut = promised && size >= 0 && state.Frames == 0
 	if !damaged && !cut && !state.Broken && size < smallestPage {
-		damaged, err = s.emptied(size, logged, unclean)
+		damaged, err = s.emptied(logged, unclean)
 	}
 	return damaged || cut || state.Broken, cut, err
 }
 
-// emptied says whether there was something in a database that has nothing. Where
-// the file itself was taken away, setBodiesAside deals with the rest.
-func (s *Spool) emptied(size, logged int64, unclean bool) (bool, error) {
-	if size < 0 || logged > 0 || unclean {
-		return logged > 0 || size >= 0, nil
+// emptied says whether there was something in a database that has nothing, or
+// that was taken away. What is beside it is mail; the sweep must not take it for
+// leftovers.
+func (s *Spool) emptied(logged int64, unclean bool) (bool, error) {
+	if logged > 0 || unclean {
+		return true, nil
 	}
 	return s.hasBodies()
 }
