@@ -58,6 +58,9 @@ func TestDamageIsANoticeUntilItIsSeen(t *testing.T) {
 	if len(s.Notices) != 1 {
 		t.Fatalf("notices after a restart: %+v", s.Notices)
 	}
+	if next := s.Accounts[0].Pace.NextAt; next == nil || time.Until(*next) < 30*time.Second {
+		t.Errorf("after a restart, next mail at %v", next)
+	}
 	if err := e.SeeNotice(t.Context(), "", s.Notices[0].ID+1); !errors.Is(err, ErrNotFound) {
 		t.Errorf("another notice: %v", err)
 	}
@@ -86,5 +89,29 @@ func TestDamageWords(t *testing.T) {
 	}
 	if again := spoolError(spool.ErrDamagedAgain).Error(); !strings.Contains(again, "cannot be trusted") {
 		t.Errorf("again: %s", again)
+	}
+}
+
+// After a database was replaced while the engine runs, batches may have become
+// unknown, so the relay is asked, and the state of the spool is well.
+func TestARebuiltSpoolIsAskedAbout(t *testing.T) {
+	e := newEngineTest(t, engineOptions{})
+	e.closed()
+	a, err := e.account("office")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.spoolReports(&spool.DamageError{Damage: spool.Damage{Name: "x", Messages: 1}})
+	select {
+	case <-a.sender.doubt:
+	default:
+		t.Error("the relay is not asked")
+	}
+	if !a.sender.stale || e.problem != nil {
+		t.Errorf("lanes read again: %v, problem %v", a.sender.stale, e.problem)
+	}
+	e.spoolReports(spool.ErrDamagedAgain)
+	if !errors.Is(e.problem, spool.ErrDamagedAgain) {
+		t.Errorf("problem %v", e.problem)
 	}
 }

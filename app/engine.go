@@ -61,7 +61,6 @@ type Engine struct {
 	accounts map[string]*account
 	paused   map[string]bool
 	lacks    lacks // of the disk
-	rebuilt  bool  // the spool's database, since this process began
 	problem  error // of the spool, as met last; troubled holds a token when it has come
 	lastMail *LastMail
 }
@@ -225,13 +224,15 @@ func (e *Engine) addAccount(ctx context.Context, s settings.Account) error {
 	}
 	e.cfg.Secrets.Use(s.Name, s.Credential)
 	left := leaves(attempts)
-	e.mu.Lock()
-	if e.rebuilt {
-		// What could not be read may have left a moment ago, so a minute's
-		// worth counts as sent.
-		left = append(left, pace.Attempt{At: now, Recipients: e.settings.Pace.PerMinute, Lane: mail.Bulk, Finished: true})
+	rebuilt, err := e.spool.Rebuilt()
+	if err != nil {
+		return spoolError(err)
 	}
-	e.mu.Unlock()
+	if now.Sub(rebuilt) < 24*time.Hour {
+		// What could not be read may have left right before, so a minute's
+		// worth counts as sent.
+		left = append(left, pace.Attempt{At: rebuilt, Recipients: e.current().Pace.PerMinute, Lane: mail.Bulk, Finished: true})
+	}
 	state := pace.Restore(e.limits(nil), left, now)
 	a := &account{settings: s, done: make(chan struct{}), news: make(chan struct{}, 1)}
 	a.relay = &relay{account: s, secrets: e.cfg.Secrets, agent: "ServiceSMTP-Companion/" + e.cfg.Version}

@@ -126,7 +126,6 @@ func (e *Engine) spoolReports(err error) {
 	}
 	e.log.Error("spool: "+damageSubject.String(), "err", err)
 	e.mu.Lock()
-	e.rebuilt = true
 	all := slices.Collect(maps.Values(e.accounts))
 	e.mu.Unlock()
 	for _, a := range all {

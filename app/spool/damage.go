@@ -144,8 +144,8 @@ func (s *Spool) quarantined() ([]string, error) {
 	return names, nil
 }
 
-// lastSalvage is when the latest salvage came to its end; zero: never.
-func (s *Spool) lastSalvage() (time.Time, error) {
+// Rebuilt is when a damaged database was replaced last; zero: never.
+func (s *Spool) Rebuilt() (time.Time, error) {
 	names, err := s.quarantined()
 	if err != nil {
 		return time.Time{}, err

@@ -42,7 +42,7 @@ type plan struct {
 // work on batches.
 func (s *Spool) salvage(ctx context.Context, cut, running bool) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	last, err := s.lastSalvage()
+	last, err := s.Rebuilt()
 	if err != nil {
 		return err
 	}
