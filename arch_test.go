@@ -43,11 +43,13 @@ var rules = map[string]rule{
 	"internal/socket":    {nil, "HTTP over a Unix socket, no mail"},
 	"internal/authority": {[]string{"internal/durable"}, "certificates of one installation: relay and companion have one each"},
 
+	"internal/lite/pages": {[]string{"internal/lite"}, "what is left of a damaged SQLite file; no tables; its tests write with SQLite"},
+
 	"app/mail":     {[]string{"internal/wire", "internal/units"}, "vocabulary: everybody imports it, so it imports nobody"},
 	"app/say":      {[]string{"app/mail"}, "pure: words for people"},
 	"app/batch":    {[]string{"internal/wire", "app/mail"}, "pure"},
 	"app/pace":     {[]string{"app/mail"}, "pure"},
-	"app/spool":    {with("app/mail"), "a stage does not know the other stages; app/run.go joins them"},
+	"app/spool":    {with("app/mail", "internal/lite/pages"), "a stage does not know the other stages; app/run.go joins them"},
 	"app/proxy":    {with("app/mail"), "a stage does not know the other stages"},
 	"app/uplink":   {with("app/mail"), "a stage does not know the other stages"},
 	"app/reports":  {with("app/mail", "relayclient"), "reads the relay's API, shows nothing"},

@@ -178,7 +178,7 @@ func (e *Engine) openSpool(ctx context.Context) (*spool.Spool, error) {
 		s, err := spool.Open(context.WithoutCancel(ctx), spool.Options{
 			Dir: filepath.Join(e.cfg.DataDir, spoolName), MaxSize: e.settings.Spool.MaxSize, KeepHistory: time.Duration(e.settings.Spool.KeepHistory),
 			Split: func(r []mail.Recipient) [][]mail.Recipient { return batch.Split(r, e.limits(nil).MaxBatch()) },
-			Log:   e.log.With("part", "spool"), OnProblem: e.spoolProblem,
+			Log:   e.log.With("part", "spool"), OnProblem: e.spoolReports,
 		})
 		if !errors.Is(err, spool.ErrLocked) || sleepUntil(ctx, time.Now().Add(50*time.Millisecond), nil) != nil {
 			return s, err
@@ -225,9 +225,20 @@ func (e *Engine) addAccount(ctx context.Context, s settings.Account) error {
 		return spoolError(err)
 	}
 	e.cfg.Secrets.Use(s.Name, s.Credential)
+	left := leaves(attempts)
+	rebuilt, err := e.spool.Rebuilt()
+	if err != nil {
+		return spoolError(err)
+	}
+	if now.Sub(rebuilt) < 24*time.Hour {
+		// What could not be read may have left right before, so a minute's
+		// worth counts as sent.
+		left = append(left, pace.Attempt{At: rebuilt, Recipients: e.current().Pace.PerMinute, Lane: mail.Bulk, Finished: true})
+	}
+	state := pace.Restore(e.limits(nil), left, now)
 	a := &account{settings: s, done: make(chan struct{}), news: make(chan struct{}, 1)}
 	a.relay = &relay{account: s, secrets: e.cfg.Secrets, agent: "ServiceSMTP-Companion/" + e.cfg.Version}
-	a.sender = e.newSender(a, pace.Restore(e.limits(nil), leaves(attempts), now))
+	a.sender = e.newSender(a, state)
 	a.follower = e.newFollower(a)
 	a.sender.full = a.follower.Now
 	a.sender.handed = func() {

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"servicesmtp.net/companion/app/mail"
 	"servicesmtp.net/companion/app/proxy"
@@ -112,6 +114,26 @@ func (in incoming) Commit(ctx context.Context, env mail.Envelope) error {
 	}
 	in.note(err)
 	return err
+}
+
+// spoolReports hears what the spool says of itself. A database that was rebuilt
+// is no trouble any more: the notice of it stays until a person has seen it
+// (damages). Batches may have become unknown, so the relay is asked.
+func (e *Engine) spoolReports(err error) {
+	var damage *spool.DamageError
+	if !errors.As(err, &damage) {
+		e.spoolProblem(err)
+		return
+	}
+	e.log.Error("spool: "+damageSubject.String(), "err", err)
+	e.mu.Lock()
+	all := slices.Collect(maps.Values(e.accounts))
+	e.mu.Unlock()
+	for _, a := range all {
+		token(a.sender.doubt)
+		a.sender.poke()
+	}
+	e.pub.changed()
 }
 
 // spoolProblem remembers how the spool is; nil means that a write went well.

@@ -15,19 +15,24 @@ import (
 // MaxStateNotices bounds the notices in a State.
 const MaxStateNotices = 20
 
-// NoticeState is a word of the service for the customer.
+// NoticeState is a word of the service for the customer, or of the spool for
+// whoever uses this computer.
 type NoticeState struct {
-	Account  string    `json:"account"`
+	Account  string    `json:"account"` // "": of the spool
 	ID       int64     `json:"id"`
 	At       time.Time `json:"at"`
 	Severity string    `json:"severity"` // "info", "warning" or "critical"
 	Subject  string    `json:"subject"`
 	Body     string    `json:"body"`
+	Said     Said      `json:"-"` // Subject and Body for any language, where they are ours
 }
 
 // SeeNotice marks a notice as seen, here at once and at the relay, which is
 // told later where it cannot be reached now.
 func (e *Engine) SeeNotice(ctx context.Context, account string, id int64) error {
+	if account == "" {
+		return e.seeDamage(ctx, id)
+	}
 	a, err := e.account(account)
 	if err != nil {
 		return err
@@ -36,7 +41,7 @@ func (e *Engine) SeeNotice(ctx context.Context, account string, id int64) error 
 	defer cancel()
 	err = a.follower.Seen(telling, id)
 	if errors.Is(err, reports.ErrNoNotice) {
-		return userError(say.T("This notice is not known any more."), say.Text{}, ErrNotFound)
+		return noSuchNotice()
 	}
 	if err != nil {
 		return err
@@ -45,9 +50,13 @@ func (e *Engine) SeeNotice(ctx context.Context, account string, id int64) error 
 	return nil
 }
 
-// unseenNotices are those of all accounts, newest first.
+func noSuchNotice() error {
+	return userError(say.T("This notice is not known any more."), say.Text{}, ErrNotFound)
+}
+
+// unseenNotices are those of the spool and of all accounts, newest first.
 func (e *Engine) unseenNotices(ctx context.Context, all []*account) []NoticeState {
-	var out []NoticeState
+	out := e.damages()
 	for _, a := range all {
 		list, err := e.reports.Notices(ctx, a.settings.Name, true)
 		if err != nil && ctx.Err() == nil {

@@ -88,6 +88,10 @@ var spoolProblems = []struct {
 		sentence: say.T("The spool was written by a newer version of the companion."),
 		action:   say.T("Install that version again."),
 	}},
+	{spool.ErrDamagedAgain, words{
+		sentence: say.T("The spool was damaged again right after it was rebuilt, so this disk cannot be trusted. What waits is kept."),
+		action:   say.T("Check this disk, then start the companion again."), do: DeedLog,
+	}},
 	{spool.ErrDamaged, words{
 		sentence: say.T("Part of the spool is damaged; what can be read is delivered."),
 		action:   say.T("Look at the log, and check this disk."), do: DeedLog,

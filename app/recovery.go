@@ -14,9 +14,9 @@ import (
 	"servicesmtp.net/companion/app/spool"
 )
 
-// While the disk is full, a trial of the size of a usual message is written
-// and thrown away, so that the state is well again as soon as there is room
-// and not only after the next message.
+// While the disk is full or the folder cannot be written, a trial of the size
+// of a usual message is written and thrown away, so that the state is well
+// again as soon as it can be, and not only after the next message.
 const (
 	trialEvery = 5 * time.Second
 	trialSize  = 512 << 10 // more than what is kept in memory
@@ -26,7 +26,7 @@ const (
 func (e *Engine) watchDisk(ctx context.Context) {
 	for ctx.Err() == nil {
 		var next time.Time
-		if e.diskFull() {
+		if e.unwritable() {
 			next = time.Now().Add(trialEvery)
 		}
 		if sleepUntil(ctx, next, e.troubled) != nil {
@@ -36,7 +36,7 @@ func (e *Engine) watchDisk(ctx context.Context) {
 			continue
 		}
 		refusals := e.lacks.refusals.Load()
-		if e.hasRoom() && trial(ctx, e.spool) == nil && refusals == e.lacks.refusals.Load() && e.diskFull() {
+		if e.hasRoom() && trial(ctx, e.spool) == nil && refusals == e.lacks.refusals.Load() && e.unwritable() {
 			e.lacks.size.Store(0)
 			e.spoolProblem(nil)
 		}
@@ -67,10 +67,10 @@ func (e *Engine) hasRoom() bool {
 	return free > mail.ByteSize(e.lacks.size.Load())+trialSize
 }
 
-func (e *Engine) diskFull() bool {
+func (e *Engine) unwritable() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return errors.Is(e.problem, spool.ErrDiskFull)
+	return errors.Is(e.problem, spool.ErrDiskFull) || errors.Is(e.problem, spool.ErrReadOnly)
 }
 
 // trial writes a message and forgets it.

@@ -41,7 +41,7 @@ type State struct {
 
 	Certificate *CertificateState `json:"certificate,omitempty"` // of the addresses with TLS
 	Jobs        []JobState        `json:"jobs"`                  // those in progress, oldest first, at most MaxStateJobs
-	Notices     []NoticeState     `json:"notices,omitempty"`     // of the service, not yet seen, newest first, at most MaxStateNotices
+	Notices     []NoticeState     `json:"notices,omitempty"`     // of the service and of the spool, not yet seen, newest first, at most MaxStateNotices
 }
 
 // Said is a sentence and an action, for any language.

@@ -182,6 +182,11 @@ func TestFullDisk(t *testing.T) {
 	w.Must("queue", "resume")
 	w.Far.WaitRecipients(t, len(kept), time.Minute)
 	w.Once(kept)
+	for _, tx := range w.Far.Transactions() {
+		if _, rest := world.Content(tx.Data); rest != world.Message("filling", 400_000) {
+			t.Errorf("a kept message has changed: %d bytes", len(rest))
+		}
+	}
 	w.Until(20*time.Second, "fine again by itself", func(s world.Status) bool { return s.Spool.OK && s.State == "idle" })
 	if err := w.Send("me@example.com", []string{"after@dst.invalid"}, world.Message("there is room again", 100_000)); err != nil {
 		t.Errorf("after the queue has left: %v", err)

@@ -276,3 +276,16 @@ func TestLargeBodyIsNotHeldInMemory(t *testing.T) {
 		t.Errorf("allocated %d bytes in all for a body of %d", grown, size)
 	}
 }
+
+// Two messages that are the same to the byte are two messages: nobody but the
+// mail program knows whether it means it twice.
+func TestTheSameMessageTwiceIsTwoMessages(t *testing.T) {
+	s := newSpool(t)
+	body := []byte("Message-ID: <1@example.com>\r\n\r\nthe same\r\n")
+	for n := 1; n <= 2; n++ {
+		accept(t, s, jobID(n), envelope("office", recipients(1)), body)
+	}
+	if got := readyNow(t, s, "office", start); len(got) != 2 || got[0].Job == got[1].Job {
+		t.Errorf("ready %v, want both", got)
+	}
+}

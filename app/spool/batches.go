@@ -32,7 +32,7 @@ const (
 
 // batchColumns are what a mail.Batch is made of, in the order of scanBatch.
 const batchColumns = `b.job, b.number, j.id, b.account, b.lane, j.sender, b.recipients, j.size, j.sum, j.flags, j.ret, j.client_id,
-	b.attempts, b.round, CASE b.first_try WHEN 0 THEN j.accepted_at ELSE b.first_try END, b.store`
+	b.attempts, b.round, CASE b.first_try WHEN 0 THEN j.accepted_at ELSE b.first_try END, b.store, b.count`
 
 // storedBatch is a batch with its place in the order of acceptance.
 type storedBatch struct {
@@ -42,10 +42,10 @@ type storedBatch struct {
 
 func scanBatch(rows *sql.Rows) (b storedBatch, err error) {
 	var list, sum []byte
-	var flags int
+	var flags, count int
 	var first int64
 	if err := rows.Scan(&b.seq, &b.Number, &b.Job, &b.Account, &b.Lane, &b.From, &list, &b.Size, &sum, &flags, &b.Return, &b.ClientID,
-		&b.Attempts, &b.Round, &first, &b.Store); err != nil {
+		&b.Attempts, &b.Round, &first, &b.Store, &count); err != nil {
 		return b, err
 	}
 	if b.Recipients, err = decodeRecipients(list); err != nil {
@@ -53,6 +53,9 @@ func scanBatch(rows *sql.Rows) (b storedBatch, err error) {
 	}
 	if len(sum) != len(b.BodySum) {
 		return b, fmt.Errorf("job %s: sum of body: %w", b.Job, ErrDamaged)
+	}
+	if len(b.Recipients) != count {
+		return b, fmt.Errorf("job %s, batch %d: number of recipients: %w", b.Job, b.Number, ErrDamaged)
 	}
 	b.BodySum = wire.BodySum(sum)
 	b.UTF8, b.EightBit = flags&flagUTF8 != 0, flags&flagEightBit != 0
@@ -62,7 +65,7 @@ func scanBatch(rows *sql.Rows) (b storedBatch, err error) {
 
 // batches runs a query for batchColumns.
 func (s *Spool) batches(ctx context.Context, query string, args ...any) (list []storedBatch, err error) {
-	err = s.rows(ctx, query, args, func(rows *sql.Rows) error {
+	err = s.rows(ctx, query, args, func() { list = nil }, func(rows *sql.Rows) error {
 		b, err := scanBatch(rows)
 		list = append(list, b)
 		return err
@@ -136,8 +139,25 @@ func plain(list []storedBatch) []mail.Batch {
 	return out
 }
 
-// rows queries the read-only pool.
-func (s *Spool) rows(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
+// rows queries the read-only pool. A query that meets damage is made again in
+// the rebuilt database; before that, again takes back what scan has done. It
+// may be nil where nothing needs to be.
+func (s *Spool) rows(ctx context.Context, query string, args []any, again func(), scan func(rows *sql.Rows) error) error {
+	second := false
+	return s.healing(func() error {
+		if second && again != nil {
+			again()
+		}
+		second = true
+		return s.rowsOnce(ctx, query, args, scan)
+	})
+}
+
+// rowsOnce is called with gate held.
+func (s *Spool) rowsOnce(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
+	if s.closed.Load() && s.reads == nil {
+		return ErrClosed
+	}
 	stmt, err := s.reads.get(ctx, query)
 	if err == nil {
 		var rows *sql.Rows
@@ -153,7 +173,7 @@ func (s *Spool) rows(ctx context.Context, query string, args []any, scan func(ro
 // row reads the first row, or returns ErrNotFound.
 func (s *Spool) row(ctx context.Context, query string, args []any, into ...any) error {
 	found := false
-	err := s.rows(ctx, query, args, func(rows *sql.Rows) error {
+	err := s.rows(ctx, query, args, func() { found = false }, func(rows *sql.Rows) error {
 		found = true
 		return rows.Scan(into...)
 	})

@@ -3,6 +3,7 @@ package spool
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -18,9 +19,9 @@ import (
 func (s *Spool) Body(ctx context.Context, job mail.JobID) (io.ReadSeekCloser, mail.ByteSize, error) {
 	var where int
 	var size mail.ByteSize
-	var data []byte
-	err := s.row(ctx, `SELECT j.body, j.size, coalesce(b.data, x'') FROM jobs j LEFT JOIN bodies b ON b.job = j.seq WHERE j.id = ?`,
-		[]any{job}, &where, &size, &data)
+	var data, sum []byte
+	err := s.row(ctx, `SELECT j.body, j.size, j.sum, coalesce(b.data, x'') FROM jobs j LEFT JOIN bodies b ON b.job = j.seq WHERE j.id = ?`,
+		[]any{job}, &where, &size, &sum, &data)
 	if err == nil && where == bodyGone {
 		err = ErrNotFound
 	}
@@ -28,7 +29,8 @@ func (s *Spool) Body(ctx context.Context, job mail.JobID) (io.ReadSeekCloser, ma
 		return nil, 0, fmt.Errorf("read body of job %s: %w", job, err)
 	}
 	if where == bodyInline {
-		if mail.ByteSize(len(data)) != size {
+		// A page of it may be torn, which the database does not notice.
+		if have := sha256.Sum256(data); mail.ByteSize(len(data)) != size || !bytes.Equal(have[:], sum) {
 			return nil, 0, s.damaged(ctx, job)
 		}
 		return inMemory{bytes.NewReader(data)}, size, nil

@@ -75,7 +75,7 @@ func (s *Spool) Browse(ctx context.Context, f Filter, offset, limit int) (total 
 		return 0, nil, fmt.Errorf("count jobs: %w", err)
 	}
 	args = append(args, pageSize(limit, 100, 1000), max(offset, 0))
-	err = s.rows(ctx, jobColumns+`WHERE j.seq IN (SELECT seq`+where+` ORDER BY seq DESC LIMIT ? OFFSET ?) ORDER BY j.seq DESC`, args,
+	err = s.rows(ctx, jobColumns+`WHERE j.seq IN (SELECT seq`+where+` ORDER BY seq DESC LIMIT ? OFFSET ?) ORDER BY j.seq DESC`, args, func() { jobs = nil },
 		func(rows *sql.Rows) error {
 			j, _, err := scanJob(rows)
 			jobs = append(jobs, j)
@@ -94,7 +94,7 @@ func (s *Spool) Browse(ctx context.Context, f Filter, offset, limit int) (total 
 func (s *Spool) find(ctx context.Context, search string) (string, error) {
 	seqs := []int64{}
 	var seq int64
-	err := s.rows(ctx, `SELECT seq FROM jobs NOT INDEXED WHERE sender LIKE ? ESCAPE '\'`, []any{"%" + likeEscaper.Replace(search) + "%"},
+	err := s.rows(ctx, `SELECT seq FROM jobs NOT INDEXED WHERE sender LIKE ? ESCAPE '\'`, []any{"%" + likeEscaper.Replace(search) + "%"}, func() { seqs = seqs[:0] },
 		func(rows *sql.Rows) error {
 			err := rows.Scan(&seq)
 			seqs = append(seqs, seq)
@@ -105,8 +105,9 @@ func (s *Spool) find(ctx context.Context, search string) (string, error) {
 	}
 	match := containing(search)
 	var list sql.RawBytes
+	bySender := len(seqs)
 	// A batch with a parent has recipients of another batch of its job.
-	err = s.rows(ctx, `SELECT job, recipients FROM batches NOT INDEXED WHERE parent = 0`, nil, func(rows *sql.Rows) error {
+	err = s.rows(ctx, `SELECT job, recipients FROM batches NOT INDEXED WHERE parent = 0`, nil, func() { seqs = seqs[:bySender] }, func(rows *sql.Rows) error {
 		err := rows.Scan(&seq, &list)
 		if err == nil && anyAddress(list, match) {
 			seqs = append(seqs, seq)

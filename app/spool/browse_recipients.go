@@ -25,7 +25,7 @@ func (s *Spool) BrowseRecipients(ctx context.Context, job mail.JobID, offset, li
 	// Those who were deferred stand in the batch that has them now.
 	err = s.rows(ctx, `SELECT number, CASE WHEN state <> 5 THEN count WHEN result = 3 THEN 0
 			ELSE count - (SELECT count(*) FROM outcomes o WHERE o.batch = b.id AND o.status = 3) END
-		FROM batches b WHERE job = ? ORDER BY number`, []any{seq}, func(rows *sql.Rows) error {
+		FROM batches b WHERE job = ? ORDER BY number`, []any{seq}, func() { total, parts = 0, nil }, func(rows *sql.Rows) error {
 		var number int64
 		var n int
 		err := rows.Scan(&number, &n)
@@ -74,7 +74,7 @@ func (s *Spool) listedAll(ctx context.Context, seq int64) (list []*listed, total
 	outcomes := make(map[int]map[int]mail.Outcome) // by number of the batch, by place
 	var parents []int
 	err = s.rows(ctx, `SELECT number, state, round, result, code, enhanced, reply, command, queue_id, done_at, recipients, parent
-		FROM batches WHERE job = ? ORDER BY number`, []any{seq}, func(rows *sql.Rows) error {
+		FROM batches WHERE job = ? ORDER BY number`, []any{seq}, func() { list, parents, total = nil, nil, 0 }, func(rows *sql.Rows) error {
 		b := &listed{outcomes: make(map[int]mail.Outcome), before: make(map[string]mail.Outcome)}
 		var code, enhanced, parent int
 		var blob sql.RawBytes
@@ -90,7 +90,7 @@ func (s *Spool) listedAll(ctx context.Context, seq int64) (list []*listed, total
 	})
 	if err == nil {
 		err = s.rows(ctx, `SELECT b.number, o.place, o.address, o.status, o.code, o.enhanced, o.reply, o.command, o.at
-			FROM batches b CROSS JOIN outcomes o ON o.batch = b.id WHERE b.job = ?`, []any{seq}, func(rows *sql.Rows) error {
+			FROM batches b CROSS JOIN outcomes o ON o.batch = b.id WHERE b.job = ?`, []any{seq}, nil, func(rows *sql.Rows) error {
 			var o mail.Outcome
 			var number, place, code, enhanced int
 			var at int64

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,7 +37,25 @@ const (
 
 // batch finds a batch by its key.
 func (t *tx) batch(job mail.JobID, number int) (record, error) {
-	return t.record(recordByKey, job, number)
+	r, err := t.record(recordByKey, job, number)
+	if errors.Is(err, ErrNotFound) {
+		err = errors.Join(err, t.torn(job, number))
+	}
+	return r, err
+}
+
+// torn looks for a batch that cannot be found by its key in another way. A torn
+// page of an index is no error to SQLite, and mail would wait for ever.
+func (t *tx) torn(job mail.JobID, number int) error {
+	var numbers int
+	err := t.row(`SELECT batches FROM jobs INDEXED BY jobs_live WHERE done_at = 0 AND id = ?`, []any{job}, &numbers)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && number > numbers:
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w: job %s, batch %d cannot be found by its key", ErrDamaged, job, number)
 }
 
 // session finds the batch whose present attempt it is. An attempt that another
@@ -61,6 +80,9 @@ func (t *tx) record(query string, args ...any) (r record, err error) {
 func (t *tx) liveBatches(job mail.JobID) (live []record, err error) {
 	var seq int64
 	if err := t.row(`SELECT seq FROM jobs WHERE id = ?`, []any{job}, &seq); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			err = errors.Join(err, t.torn(job, 1))
+		}
 		return nil, fmt.Errorf("read job: %w", err)
 	}
 	err = t.each(recordColumns+`FROM batches b JOIN jobs j ON j.seq = b.job WHERE b.job = ? AND b.state <> 5 ORDER BY b.number`, []any{seq},

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"servicesmtp.net/companion/internal/durable"
 	"servicesmtp.net/companion/internal/lite"
@@ -37,16 +39,7 @@ func (s *Spool) prepareFiles() error {
 		return err
 	}
 	if !had {
-		// Bodies without a database mean that the database was taken away.
-		// They are mail; the sweep must not take them for leftovers.
-		if err := s.setBodiesAside(); err != nil {
-			return err
-		}
-		f, err := os.OpenFile(database, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return fmt.Errorf("make database: %w", err)
-		}
-		if err := errors.Join(f.Close(), durable.SyncDir(s.dir)); err != nil {
+		if err := errors.Join(privateFile(database), durable.SyncDir(s.dir)); err != nil {
 			return fmt.Errorf("make database: %w", err)
 		}
 	}
@@ -56,28 +49,14 @@ func (s *Spool) prepareFiles() error {
 	return nil
 }
 
-func (s *Spool) setBodiesAside() error {
-	bodies := filepath.Join(s.dir, bodiesName)
-	names, err := os.ReadDir(bodies)
-	if errors.Is(err, os.ErrNotExist) || err == nil && len(names) == 0 {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read folder of bodies: %w", err)
-	}
-	aside := bodies + ".without-database-" + time.Now().UTC().Format("20060102T150405.000000000")
-	if err := errors.Join(os.Rename(bodies, aside), durable.SyncDir(s.dir)); err != nil {
-		return fmt.Errorf("set bodies aside: %w", err)
-	}
-	s.report(fmt.Errorf("%w: its database is gone, %d stored messages were set aside in %q", ErrDamaged, len(names), filepath.Base(aside)))
-	return nil
-}
-
 // openDatabase opens both pools and brings the schema up to date.
 func (s *Spool) openDatabase(ctx context.Context) error {
 	path := filepath.Join(s.dir, databaseName)
 	var err error
 	if s.db, err = connect(path, 1); err != nil {
+		return err
+	}
+	if err := probe(ctx, s.db); err != nil {
 		return err
 	}
 	if err := migrate(ctx, s.db); err != nil {
@@ -96,6 +75,23 @@ func (s *Spool) openDatabase(ctx context.Context) error {
 	return nil
 }
 
+// probe reads the version of the schema where there is one. What migrates takes
+// a page of it that cannot be read for a database without it.
+func probe(ctx context.Context, db *sql.DB) error {
+	ask := func(query string) (n int64, err error) {
+		rows, err := db.QueryContext(ctx, query)
+		return n, eachRow(rows, err, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	}
+	there, err := ask(`SELECT count(*) FROM sqlite_schema WHERE name = 'goose_db_version'`)
+	if err == nil && there > 0 {
+		_, err = ask(`SELECT max(version_id) FROM goose_db_version`)
+	}
+	if err != nil {
+		return fmt.Errorf("read version of schema: %w", err)
+	}
+	return nil
+}
+
 // migrate runs what is new in migrations, and refuses a schema from the
 // future.
 func migrate(ctx context.Context, db *sql.DB) error {
@@ -105,6 +101,11 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	if err = lite.Migrate(ctx, db, folder); errors.Is(err, lite.ErrNewer) {
 		return fmt.Errorf("%w: %w: install the newer version again", ErrNewer, err)
+	}
+	var failed *sqlite.Error
+	if errors.As(err, &failed) && failed.Code() == sqlite3.SQLITE_ERROR {
+		// A step that does not fit: the schema is not what its version says.
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
 }

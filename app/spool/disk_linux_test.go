@@ -96,3 +96,32 @@ func TestDiskBecomesReadOnly(t *testing.T) {
 	s = openAt(t, options(filepath.Join(dir, "spool")))
 	readBody(t, s, jobID(1))
 }
+
+// A disk without room for a second database is no reason to lose the first.
+func TestSalvageNeedsRoom(t *testing.T) {
+	dir, remount := smallDisk(t, "3m")
+	if remount == nil {
+		return // nothing here is small
+	}
+	at := filepath.Join(dir, "spool")
+	s, err := Open(t.Context(), options(at))
+	must(t, err)
+	for n := range 20 {
+		accept(t, s, jobID(n), envelope("office", recipients(3)), make([]byte, 50_000))
+	}
+	must(t, s.Close())
+	breakRoot(t, at)
+	for range 2 {
+		_, err = Open(t.Context(), options(at))
+		wantErr(t, err, ErrDiskFull)
+	}
+	remount("size=32m")
+	s = openAt(t, options(at))
+	for n := range 20 {
+		readBody(t, s, jobID(n))
+	}
+	checkRows(t, s)
+	if list, err := s.Damages(); err != nil || len(list) != 1 {
+		t.Errorf("reports %+v, %v", list, err)
+	}
+}

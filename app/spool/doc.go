@@ -13,6 +13,8 @@
 //     nothing; so does one that fails for lack of space, with ErrDiskFull.
 //   - One process at a time has the spool open, by a lock that the operating
 //     system releases when the process ends.
+//   - A damaged database is replaced by what can be read of it, and a person is
+//     told (see Damage). The damaged files are kept.
 //
 // It never sends, never decides when something is sent, never writes an
 // address or a part of a message into a log or an error, and never deletes
@@ -32,11 +34,56 @@
 //	ready ──Cancel, never dialled──▶ done
 //	ready, dialled before ──FinishClosed, Finish (the relay had it)──▶ done
 //
-// Beside the state a batch may be held: *cancelling* (a person took the job
+// testdata/states.txt has every change from every state, those that are refused
+// too. Beside the state a batch may be held: *cancelling* (a person took the job
 // back; the relay must close the key first) or *damaged* (the body is
 // missing). A held batch never begins. A batch is *bound* to its store once its
 // dot may have left: it is offered to no other store again, unless a person
 // says so.
+//
+// # States of a recipient
+//
+// A recipient has the state of the batch that has him; what is final is stored
+// with the batch that ended.
+//
+//	queued ──"later"──▶ deferred ──"later"──▶ deferred ──5 days──▶ failed
+//	   queued, deferred ──250──▶ accepted
+//	                    ──5yz──▶ failed
+//	                    ──MarkUncertain──▶ uncertain ──Resolve again──▶ queued, deferred
+//	                    ──Cancel, FinishClosed──▶ cancelled
+//	uncertain ──Resolve──▶ uncertain for good
+//
+// Accepted, failed and cancelled are never left. "Later" moves him into a new
+// batch under the next number, in the transaction that ends the old one.
+//
+// # Damage
+//
+// SQLITE_CORRUPT, a row that makes no sense, an index that does not find what
+// waits, or a log that is cut or broken lead to a salvage: at Open, or at the
+// call that met it, which takes longer and then has its answer. The files go to
+// quarantine/<time>/, the cells of every page that can be read
+// (internal/lite/pages) into a new database, and what they say is judged:
+//
+//   - A batch goes on where its row, its job's row and the message (by its sum)
+//     are whole and the counts agree. One that was on its way is unknown at
+//     Open; while sessions are at work it stays theirs.
+//   - Where rows contradict each other, a person decides (uncertain).
+//   - Recipients of a lost batch have failed and say why; its number is not
+//     used again. A job whose row is lost has failed as a whole, with its
+//     recipients where they can be read; its message is in the quarantine.
+//   - A lost message is a damaged job: kept, not sent, whole again when its file
+//     is put back.
+//   - Where an older state may have been read (a log that is cut or broken, or
+//     a list of free pages that is not whole), everything that is ready becomes
+//     unknown: the relay is asked before anything is offered.
+//   - Attempts that are lost count for the pace at the latest moment at which
+//     they can have left, and numbers that nobody speaks of as full batches of
+//     every account. The engine counts one more minute as sent.
+//
+// A second salvage within minutes is not tried: ErrDamagedAgain. What was in a
+// part of a file that is gone, and nowhere else, leaves no trace; the report
+// says that there was such a part. The end of a log that a power cut tore is
+// forgotten silently, as SQLite does: nobody was told that it was taken.
 //
 // # Invariants, and the tests that hold them
 //
@@ -51,6 +98,13 @@
 //   - A failed request leaves nothing behind and fails no other
 //     (TestOneFailingRequestFailsAlone, TestFileFaults, TestDatabaseFull,
 //     TestDiskFull).
+//   - Whatever page of database or log is damaged: nobody gets a message twice,
+//     everybody is sent, waits, has failed or is reported, and what goes out
+//     is what came in (TestEveryPageDamaged, TestDamageWhileOpen,
+//     TestTruncatedDatabase, TestDamagedLog, TestWhatMayHaveLeftIsAskedFirst,
+//     TestSalvageSurvivesAnEndAtEachStep, TestSalvageWhileWorkIsInHand).
+//   - Nothing goes faster for what was lost (TestLostAttemptsCount).
+//   - A refused change changes nothing (TestStateMatrix).
 //
 // # Storage
 //
@@ -59,5 +113,6 @@
 // that wait, runs each in a savepoint, commits once, and answers all of them,
 // so that any number of connections share a sync. Bodies above inlineMax are
 // files, synced before the transaction that names them begins. A second
-// goroutine checks the database after an unclean end and prunes history.
+// goroutine holds what waits against its indexes, checks the database after an
+// unclean end, and prunes history in small transactions.
 package spool

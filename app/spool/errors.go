@@ -26,6 +26,10 @@ var (
 	ErrNotFound  = errors.New("not found")
 	ErrClosed    = errors.New("the spool is closed")
 
+	// ErrDamagedAgain is an ErrDamaged: the spool was rebuilt a moment ago, so
+	// the disk itself cannot be trusted, and nothing more is tried.
+	ErrDamagedAgain = fmt.Errorf("%w again within minutes of being rebuilt", ErrDamaged)
+
 	// ErrOtherStore is an ErrState: the batch may have been accepted by the
 	// store that it was offered to before, so no other may get it.
 	ErrOtherStore = fmt.Errorf("bound to another store: %w", ErrState)
@@ -62,6 +66,8 @@ func liteFault(err error, code int) error {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	case code == sqlite3.SQLITE_IOERR_SHMSIZE: // the index of the log cannot grow
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	case code == sqlite3.SQLITE_IOERR_READ, code == sqlite3.SQLITE_IOERR_SHORT_READ, code == sqlite3.SQLITE_IOERR_CORRUPTFS: // a bad sector
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	switch code & 0xff {
 	case sqlite3.SQLITE_FULL:

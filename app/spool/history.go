@@ -118,7 +118,7 @@ func (s *Spool) Jobs(ctx context.Context, q JobQuery) (jobs []Job, next string, 
 		query += `j.seq > 0`
 	}
 	var last int64
-	err = s.rows(ctx, query+order, append(args, limit+1), func(rows *sql.Rows) error {
+	err = s.rows(ctx, query+order, append(args, limit+1), func() { jobs, next = nil, "" }, func(rows *sql.Rows) error {
 		j, seq, err := scanJob(rows)
 		if err == nil && len(jobs) == limit {
 			next = strconv.FormatInt(last, 10)
@@ -136,7 +136,7 @@ func (s *Spool) Jobs(ctx context.Context, q JobQuery) (jobs []Job, next string, 
 // Job reads one job.
 func (s *Spool) Job(ctx context.Context, id mail.JobID) (Job, error) {
 	var j Job
-	err := s.rows(ctx, jobColumns+`WHERE j.id = ?`, []any{id}, func(rows *sql.Rows) (err error) {
+	err := s.rows(ctx, jobColumns+`WHERE j.id = ?`, []any{id}, nil, func(rows *sql.Rows) (err error) {
 		j, _, err = scanJob(rows)
 		return err
 	})
@@ -175,7 +175,7 @@ func (s *Spool) Failed(ctx context.Context, account, search, cursor string, limi
 		WHERE o.status = 4 AND (? = 0 OR o.id < ?) AND (? = '' OR b.account = ?)
 			AND (? = '' OR o.address LIKE ? ESCAPE '\' OR o.reply LIKE ? ESCAPE '\')
 		ORDER BY o.id DESC LIMIT ?`,
-		[]any{before[0], before[0], account, account, search, pattern, pattern, limit + 1}, func(rows *sql.Rows) error {
+		[]any{before[0], before[0], account, account, search, pattern, pattern, limit + 1}, func() { list, next = nil, "" }, func(rows *sql.Rows) error {
 			var f Failure
 			var id, at int64
 			var code, enhanced int
@@ -202,7 +202,7 @@ func (s *Spool) Attempts(ctx context.Context, account string, since time.Time) (
 	// An attempt may wait for its turn between start and DATA, but not for a day.
 	err = s.rows(ctx, columns+`WHERE a.started_at >= ? AND a.account = ? AND a.result <> 1 AND (a.started_at >= ? OR a.left_at >= ?)
 		UNION ALL `+columns+`WHERE a.result = 1 AND a.account = ? ORDER BY 1`,
-		[]any{micros(since.Add(-attemptSlack)), account, micros(since), micros(since), account}, func(rows *sql.Rows) error {
+		[]any{micros(since.Add(-attemptSlack)), account, micros(since), micros(since), account}, func() { list = nil }, func(rows *sql.Rows) error {
 			var a Attempt
 			var started, left, ended int64
 			err := rows.Scan(&a.ID, &a.Job, &a.Number, &a.Account, &a.Lane, &a.Recipients, &started, &left, &ended, &a.Result)

@@ -109,7 +109,7 @@ func (s *Spool) listed(ctx context.Context, seq, number int64) (*listed, error) 
 }
 
 func (s *Spool) outcomes(ctx context.Context, batch int64, each func(place int, o mail.Outcome)) error {
-	return s.rows(ctx, `SELECT place, address, status, code, enhanced, reply, command, at FROM outcomes WHERE batch = ?`, []any{batch},
+	return s.rows(ctx, `SELECT place, address, status, code, enhanced, reply, command, at FROM outcomes WHERE batch = ?`, []any{batch}, nil,
 		func(rows *sql.Rows) error {
 			var o mail.Outcome
 			var place, code, enhanced int

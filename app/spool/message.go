@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"servicesmtp.net/companion/app/mail"
 )
@@ -37,6 +38,9 @@ func newMessage(env mail.Envelope, split func([]mail.Recipient) [][]mail.Recipie
 		return nil, errors.New("no time of acceptance")
 	case len(env.Recipients) == 0:
 		return nil, errors.New("no recipients")
+	}
+	if slices.ContainsFunc(env.Recipients, func(r mail.Recipient) bool { return r.Address == "" }) {
+		return nil, errors.New("a recipient without an address") // which is how a damaged list reads
 	}
 	batches := split(env.Recipients)
 	if err := checkSplit(env.Recipients, batches); err != nil {

@@ -100,7 +100,7 @@ func (m *model) checkJob(rt *rapid.T, j *modelJob, lane *LaneTotal) {
 func (m *model) stored(rt *rapid.T, id mail.JobID) (out []*modelBatch) {
 	var ids []int64
 	must(rt, m.s.rows(rt.Context(), `SELECT b.id, number, state, held, bound, store, not_before, attempts, round, first_try, b.recipients, result
-		FROM batches b JOIN jobs j ON j.seq = b.job WHERE j.id = ? ORDER BY number`, []any{id}, func(rows *sql.Rows) error {
+		FROM batches b JOIN jobs j ON j.seq = b.job WHERE j.id = ? ORDER BY number`, []any{id}, nil, func(rows *sql.Rows) error {
 		var b modelBatch
 		var key, notBefore, firstTry int64
 		var blob []byte

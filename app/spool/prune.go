@@ -7,9 +7,12 @@ import (
 	"time"
 )
 
-// pruneStep is how many jobs go in one transaction, so that mail which comes
-// in meanwhile waits for a moment only.
-const pruneStep = 200
+// Steps of one transaction, so that mail which comes in meanwhile waits for a
+// moment only.
+const (
+	pruneStep    = 200  // jobs
+	attemptsStep = 2000 // attempts looked at
+)
 
 // Prune forgets the jobs that were done before a time, and returns how many.
 // Attempts stay a day longer at least, because the pace counts them.
@@ -26,9 +29,20 @@ func (s *Spool) Prune(ctx context.Context, before time.Time) (jobs int, err erro
 		}
 		jobs += n
 		if n < pruneStep {
-			return jobs, nil
+			break
 		}
 	}
+	for last, more := int64(0), true; more; {
+		err := s.write(ctx, func(t *tx) error {
+			next, err := t.pruneAttempts(last, before.Add(-attemptSlack))
+			last, more = next, err == nil && next > last
+			return err
+		})
+		if err != nil {
+			return jobs, fmt.Errorf("prune attempts: %w", err)
+		}
+	}
+	return jobs, nil
 }
 
 func (t *tx) prune(before time.Time) (int, error) {
@@ -53,6 +67,18 @@ func (t *tx) prune(before time.Time) (int, error) {
 			}
 		}
 	}
-	_, err = t.exec(`DELETE FROM attempts WHERE started_at < ? AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.id = batch)`, micros(before.Add(-attemptSlack)))
-	return len(old), err
+	return len(old), nil
+}
+
+// pruneAttempts looks at some attempts after the given one, and forgets those
+// that are old and without a batch. It returns the last one that it looked at.
+func (t *tx) pruneAttempts(after int64, before time.Time) (last int64, err error) {
+	last = after
+	err = t.row(`SELECT coalesce(max(id), ?) FROM (SELECT id FROM attempts WHERE id > ? ORDER BY id LIMIT ?)`, []any{after, after, attemptsStep}, &last)
+	if err != nil {
+		return after, err
+	}
+	_, err = t.exec(`DELETE FROM attempts WHERE id > ? AND id <= ? AND started_at < ? AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.id = batch)`,
+		after, last, micros(before))
+	return last, err
 }

@@ -72,7 +72,7 @@ func decodeRecipients(b []byte) ([]mail.Recipient, error) {
 		if flags&flagOriginal != 0 {
 			r.Original = d.string()
 		}
-		if d.failed || flags > flagNotify|flagOriginal {
+		if d.failed || r.Address == "" || flags > flagNotify|flagOriginal {
 			return nil, fmt.Errorf("%w: %w", ErrDamaged, errRecipients)
 		}
 		list = append(list, r)

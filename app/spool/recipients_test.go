@@ -13,7 +13,7 @@ import (
 func TestRecipientsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) mail.Recipient {
-			r := mail.Recipient{Address: rapid.String().Draw(t, "address"), Original: rapid.String().Draw(t, "original")}
+			r := mail.Recipient{Address: rapid.StringN(1, -1, -1).Draw(t, "address"), Original: rapid.String().Draw(t, "original")}
 			if words := rapid.SliceOfN(rapid.SampledFrom([]string{"NEVER", "SUCCESS", "FAILURE", "DELAY", ""}), 0, 3).Draw(t, "notify"); len(words) > 0 {
 				r.Notify = words
 			}

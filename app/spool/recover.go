@@ -18,13 +18,15 @@ import (
 const pruneEvery = 6 * time.Hour
 
 // recover brings rows and files to where they belong after any kind of end. It
-// runs before the writer's goroutine starts.
-func (s *Spool) recover() error {
+// runs before the writer's goroutine starts. With running, sessions are at work
+// and messages are coming in: both are left alone.
+func (s *Spool) recover(running bool) error {
 	files, err := s.bodyFiles()
 	if err != nil {
 		return err
 	}
-	r := recovery{files: files}
+	s.totals.forget()
+	r := recovery{files: files, running: running}
 	o := &op{run: r.run}
 	if _, err := s.writer.transact([]*op{o}, 1); err != nil || o.err != nil {
 		return fmt.Errorf("recover spool: %w", errors.Join(err, o.err))
@@ -43,18 +45,23 @@ func (s *Spool) recover() error {
 }
 
 // bodyFiles lists our files in the folder of bodies with their sizes. Names
-// that we do not give are left alone.
+// that we do not give are left alone, and so are messages that are coming in.
 func (s *Spool) bodyFiles() (map[string]int64, error) {
 	entries, err := os.ReadDir(filepath.Join(s.dir, bodiesName))
 	if err != nil {
 		return nil, fmt.Errorf("read folder of bodies: %w", err)
 	}
 	files := make(map[string]int64, len(entries))
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, e := range entries {
-		if !validJob(mail.JobID(strings.TrimSuffix(e.Name(), durable.TempSuffix))) {
+		if id := mail.JobID(strings.TrimSuffix(e.Name(), durable.TempSuffix)); !validJob(id) || s.opened[id] {
 			continue
 		}
 		info, err := e.Info()
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("look at body: %w", err)
 		}
@@ -66,6 +73,7 @@ func (s *Spool) bodyFiles() (map[string]int64, error) {
 // recovery is what one pass over rows and files found.
 type recovery struct {
 	files   map[string]int64 // those without a row stay in it
+	running bool
 	live    int
 	unknown int64
 	missing []mail.JobID
@@ -74,12 +82,14 @@ type recovery struct {
 func (r *recovery) run(t *tx) error {
 	// The dot may have left, and nobody was there to hear the answer. The
 	// attempts stay open: the pacer must count them.
-	res, err := t.exec(`UPDATE batches SET state = 3, bound = 1 WHERE state IN (2, 3, 4) AND state = 2`)
-	if err != nil {
-		return fmt.Errorf("settle batches on their way: %w", err)
-	}
-	if r.unknown, err = res.RowsAffected(); err != nil {
-		return err
+	if !r.running {
+		res, err := t.exec(`UPDATE batches SET state = 3, bound = 1 WHERE state IN (2, 3, 4) AND state = 2`)
+		if err != nil {
+			return fmt.Errorf("settle batches on their way: %w", err)
+		}
+		if r.unknown, err = res.RowsAffected(); err != nil {
+			return err
+		}
 	}
 	healed, err := r.claim(t)
 	if err != nil {
@@ -137,9 +147,12 @@ func (t *tx) setDamaged(id mail.JobID, damaged bool) error {
 	return err
 }
 
-// check is the second goroutine: it looks for damage after an unclean end, and
-// prunes history now and then.
+// check is the second goroutine: it looks for damage, thoroughly after an
+// unclean end, and prunes history now and then.
 func (s *Spool) check(ctx context.Context, unclean bool) {
+	if err := s.healing(func() error { return s.crossCheck(ctx) }); err != nil && ctx.Err() == nil {
+		s.log.Error("check of what waits failed", "error", err)
+	}
 	if unclean {
 		s.quickCheck(ctx)
 	}
@@ -160,17 +173,56 @@ func (s *Spool) check(ctx context.Context, unclean bool) {
 	}
 }
 
+// crossCheck holds what waits against the indexes by which it is found. A torn
+// page of an index is no error to SQLite: it finds less, and mail would wait
+// for ever. It reads rows of live jobs only.
+func (s *Spool) crossCheck(ctx context.Context) error {
+	for _, c := range []struct{ what, query string }{
+		{"live batches cannot all be found", `SELECT
+			(SELECT coalesce(sum(live), 0) FROM jobs INDEXED BY jobs_live WHERE done_at = 0) =
+			(SELECT count(*) FROM batches INDEXED BY batches_ready WHERE state = 1 AND held = 0 AND count > 0) +
+			(SELECT count(*) FROM batches INDEXED BY batches_busy WHERE state IN (2, 3, 4) AND count > 0) +
+			(SELECT count(*) FROM batches INDEXED BY batches_closing WHERE held = 1 AND state IN (1, 3) AND state = 1 AND count > 0) +
+			(SELECT count(*) FROM jobs j INDEXED BY jobs_live JOIN batches b ON b.job = j.seq WHERE j.done_at = 0 AND j.damaged <> 0 AND b.state = 1 AND b.held = 2)`},
+		{"ready batches cannot all be found", `SELECT NOT EXISTS (SELECT 1 FROM jobs j INDEXED BY jobs_live
+			JOIN batches b INDEXED BY sqlite_autoindex_batches_1 ON b.job = j.seq
+			WHERE j.done_at = 0 AND b.state = 1 AND b.held = 0 AND NOT EXISTS (SELECT 1 FROM batches r INDEXED BY batches_ready
+				WHERE r.state = 1 AND r.held = 0 AND r.account = b.account AND r.lane = b.lane AND r.not_before = b.not_before AND r.job = b.job AND r.number = b.number))`},
+		{"live jobs cannot all be found by name", `SELECT NOT EXISTS (SELECT 1 FROM jobs j INDEXED BY jobs_live
+			WHERE j.done_at = 0 AND NOT EXISTS (SELECT 1 FROM jobs k INDEXED BY sqlite_autoindex_jobs_1 WHERE k.id = j.id))`},
+		{"batches cannot all be found by number", `SELECT NOT EXISTS (SELECT 1 FROM jobs j INDEXED BY jobs_live
+			WHERE j.done_at = 0 AND j.batches <> (SELECT count(*) FROM batches b INDEXED BY sqlite_autoindex_batches_1 WHERE b.job = j.seq))`},
+	} {
+		var well bool
+		if err := s.pool.QueryRowContext(ctx, c.query).Scan(&well); err != nil {
+			return fault(err)
+		}
+		if !well {
+			return fmt.Errorf("%w: %s", ErrDamaged, c.what)
+		}
+	}
+	return nil
+}
+
 func (s *Spool) quickCheck(ctx context.Context) {
 	start := time.Now()
-	var verdict string
-	err := s.pool.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict)
+	err := s.healing(func() error { return s.verdict(ctx) })
 	switch {
 	case ctx.Err() != nil: // closing: the marker stays away only after a clean end, so nothing is lost but this look
 	case err != nil:
-		s.report(fmt.Errorf("%w: the check after an unclean end failed: %w", ErrDamaged, fault(err)))
-	case verdict != "ok":
-		s.report(fmt.Errorf("%w: the check after an unclean end found: %s", ErrDamaged, verdict))
+		s.log.Error("check after an unclean end failed", "error", err)
 	default:
 		s.log.Info("spool checked after an unclean end", "took", time.Since(start))
 	}
+}
+
+func (s *Spool) verdict(ctx context.Context) error {
+	var verdict string
+	if err := s.pool.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return fault(err)
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("%w: %s", ErrDamaged, verdict)
+	}
+	return nil
 }

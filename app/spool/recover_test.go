@@ -125,33 +125,21 @@ func TestBodiesWithoutTheirDatabaseAreKept(t *testing.T) {
 	if len(p.all()) != 1 || !errors.Is(p.all()[0], ErrDamaged) {
 		t.Errorf("problems: %v", p.all())
 	}
-	aside, err := filepath.Glob(filepath.Join(dir, bodiesName+".*"))
+	list, err := s.Damages()
 	must(t, err)
-	if len(aside) != 1 || len(names(t, aside[0])) != 1 {
-		t.Errorf("set aside: %v", aside)
+	if len(list) != 1 || list[0].Files != 1 || len(list[0].Lost) != 1 || list[0].Lost[0] != jobID(1) || !list[0].Short {
+		t.Fatalf("reports %+v", list)
+	}
+	aside := filepath.Join(dir, quarantineName, list[0].Name, string(jobID(1)))
+	if info, err := os.Stat(aside); err != nil || info.Size() != inlineMax+1 {
+		t.Errorf("set aside: %v, %v", info, err)
 	}
 	accept(t, s, jobID(1), envelope("office", recipients(1)), make([]byte, inlineMax+1))
 	must(t, s.Close())
 	openHearing(t, dir)
-	if len(names(t, aside[0])) != 1 {
-		t.Error("they are gone at the second start")
+	if _, err := os.Stat(aside); err != nil {
+		t.Errorf("at the second start: %v", err)
 	}
-}
-
-func TestOpenRefusesADamagedDatabase(t *testing.T) {
-	dir := closedSpool(t)
-	path := filepath.Join(dir, databaseName)
-	must(t, os.WriteFile(path, bytes.Repeat([]byte("not a database "), 1000), 0o600))
-	_, err := Open(t.Context(), options(dir))
-	wantErr(t, err, ErrDamaged)
-	if strings.Contains(err.Error(), dir) {
-		t.Errorf("the error names a folder: %v", err)
-	}
-	if left := names(t, filepath.Join(dir, bodiesName)); len(left) != 1 {
-		t.Errorf("bodies: %v", left)
-	}
-	_, err = Open(t.Context(), options(dir)) // and the lock was released
-	wantErr(t, err, ErrDamaged)
 }
 
 func TestCheckAfterAnUncleanEnd(t *testing.T) {

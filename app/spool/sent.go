@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (s *Spool) Sent(ctx context.Context, account string, since time.Time, unit 
 	args := []any{micro, micros(since), account, account}
 	places := make(map[int64]int) // by number of the unit
 	err = s.rows(ctx, `SELECT done_at / ?, sum(count) FROM batches INDEXED BY batches_done
-		WHERE done_at > 0 AND done_at >= ? AND (? = '' OR account = ?) AND result = 2 GROUP BY 1 ORDER BY 1`, args, func(rows *sql.Rows) error {
+		WHERE done_at > 0 AND done_at >= ? AND (? = '' OR account = ?) AND result = 2 GROUP BY 1 ORDER BY 1`, args, func() { list = nil }, func(rows *sql.Rows) error {
 		var number int64
 		var x Sent
 		err := rows.Scan(&number, &x.Accepted)
@@ -32,9 +33,10 @@ func (s *Spool) Sent(ctx context.Context, account string, since time.Time, unit 
 		return err
 	})
 	if err == nil {
+		all := slices.Clone(list)
 		// Recipients with an outcome of their own are those who were not accepted.
 		err = s.rows(ctx, `SELECT b.done_at / ?, count(*), sum(o.status = 4) FROM batches b INDEXED BY batches_done CROSS JOIN outcomes o ON o.batch = b.id
-			WHERE b.done_at > 0 AND b.done_at >= ? AND (? = '' OR b.account = ?) AND b.result = 2 GROUP BY 1`, args, func(rows *sql.Rows) error {
+			WHERE b.done_at > 0 AND b.done_at >= ? AND (? = '' OR b.account = ?) AND b.result = 2 GROUP BY 1`, args, func() { copy(list, all) }, func(rows *sql.Rows) error {
 			var number int64
 			var own, failed int
 			err := rows.Scan(&number, &own, &failed)

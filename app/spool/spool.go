@@ -18,14 +18,18 @@ import (
 	"servicesmtp.net/companion/internal/durable"
 )
 
-// Names in the spool's folder. The marker is there while the spool is open;
-// found by Open it tells of an end without Close.
+// Names in the spool's folder. A marker is there while the spool is open; found
+// by Open it tells of an end without Close.
 const (
 	databaseName = "spool.db"
 	bodiesName   = "bodies"
 	lockName     = "lock"
 	markerName   = "open"
+	closingName  = "closing" // the marker's name while the log may be taken away
 )
+
+// markerLogged stands in a marker that promises a log with a frame at least.
+const markerLogged = "logged"
 
 // Options say where the spool is and what it may hold.
 type Options struct {
@@ -40,8 +44,8 @@ type Options struct {
 	Log *slog.Logger
 
 	// OnProblem hears of what a person must know and no caller asked for:
-	// a body that is missing, a database that fails its check. It must not
-	// call the Spool. It may be nil.
+	// a body that is missing, a database that was damaged (a DamageError). It
+	// must not call the Spool. It may be nil.
 	OnProblem func(error)
 }
 
@@ -55,12 +59,19 @@ type Spool struct {
 	report func(error)
 
 	lock   *flock.Flock
-	db     *sql.DB // one connection, the writer's
-	conn   *sql.Conn
-	pool   *sql.DB // read-only
-	reads  *statements
-	writer *writer
 	totals totals
+
+	// gate is held for reading while the database is used, and for writing
+	// while a damaged one is replaced; it guards what follows.
+	gate       sync.RWMutex
+	db         *sql.DB // one connection, the writer's
+	conn       *sql.Conn
+	pool       *sql.DB // read-only
+	reads      *statements
+	writer     *writer
+	generation int       // of the database: one more with each replacement
+	down       error     // why there is none
+	healAfter  time.Time // when the next replacement may be tried
 
 	create func(path string) (bodyFile, error) // durable.Create, but for tests of faults
 
@@ -131,27 +142,30 @@ func (s *Spool) openFolder(network func(dir string) (string, error)) error {
 	return nil
 }
 
-// openStore does the rest of Open, under the lock.
+// openStore does the rest of Open, under the lock. A damaged database is
+// replaced, once.
 func (s *Spool) openStore(ctx context.Context) error {
-	unclean, err := exists(filepath.Join(s.dir, markerName))
+	if err := s.swap(); err != nil {
+		return err
+	}
+	unclean, logged, err := s.marked()
 	if err != nil {
 		return err
 	}
-	if err := s.prepareFiles(); err != nil {
-		return err
+	damaged, cut, err := s.lookForDamage(unclean, logged)
+	if err == nil && damaged {
+		err = s.salvage(ctx, cut, false)
 	}
-	if err := s.openDatabase(ctx); err != nil {
-		return err
-	}
-	marker, err := durable.Create(filepath.Join(s.dir, markerName))
 	if err != nil {
-		return fmt.Errorf("mark spool as open: %w", err)
+		return err
 	}
-	if err := marker.Commit(); err != nil {
-		return fmt.Errorf("mark spool as open: %w", err)
+	if err = s.use(ctx, false); errors.Is(fault(err), ErrDamaged) {
+		err = errors.Join(s.closeDatabase(), s.salvage(ctx, false, false))
+		if err == nil {
+			err = s.use(ctx, false)
+		}
 	}
-	s.writer = newWriter(s.conn, s.committed)
-	if err := s.recover(); err != nil {
+	if err != nil {
 		return err
 	}
 	s.writer.start()
@@ -159,6 +173,21 @@ func (s *Spool) openStore(ctx context.Context) error {
 	s.stopCheck = stop
 	s.background.Go(func() { s.check(checking, unclean) })
 	return nil
+}
+
+// use opens the database and recovers. Its writer is not started.
+func (s *Spool) use(ctx context.Context, running bool) error {
+	if err := s.prepareFiles(); err != nil {
+		return err
+	}
+	if err := s.openDatabase(ctx); err != nil {
+		return err
+	}
+	if err := s.mark(ctx); err != nil {
+		return err
+	}
+	s.writer = newWriter(s.conn, s.committed)
+	return s.recover(running)
 }
 
 // Close ends the goroutines after the transaction in hand and closes the
@@ -169,12 +198,16 @@ func (s *Spool) Close() error {
 	}
 	s.stopCheck()
 	s.background.Wait()
-	s.writer.stop()
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	if s.down == nil {
+		s.writer.stop()
+	}
 	// The last connection folds the log into the database as it closes.
-	err := s.closeDatabase()
-	if err == nil {
+	err := errors.Join(s.markClosing(), s.closeDatabase())
+	if err == nil && s.down == nil {
 		// Without the marker the end counts as clean, so it goes last.
-		err = os.Remove(filepath.Join(s.dir, markerName))
+		err = os.Remove(filepath.Join(s.dir, closingName))
 	}
 	if err != nil {
 		err = fmt.Errorf("close spool: %w", fault(err))
@@ -188,7 +221,7 @@ func (s *Spool) closeDatabase() error {
 	if s.reads != nil {
 		errs = append(errs, s.reads.close(), s.pool.Close())
 	}
-	if s.writer != nil {
+	if s.writer != nil && s.conn != nil {
 		errs = append(errs, s.writer.stmts.close())
 	}
 	if s.conn != nil {
@@ -197,6 +230,7 @@ func (s *Spool) closeDatabase() error {
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}
+	s.reads, s.pool, s.conn, s.db = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -75,6 +75,13 @@ func (c *totals) add(changes []count) {
 	}
 }
 
+// forget is for counting anew. What is being received stays reserved.
+func (c *totals) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lanes, c.bytes = nil, 0
+}
+
 // reserve takes room for n more bytes under max, or returns false.
 func (c *totals) reserve(n, max mail.ByteSize) bool {
 	c.mu.Lock()

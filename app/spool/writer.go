@@ -24,8 +24,14 @@ type op struct {
 }
 
 // write hands a change to the writer and waits for its COMMIT. Once the writer
-// has the request, ctx no longer matters: the answer says what is on disk.
+// has the request, ctx no longer matters: the answer says what is on disk. One
+// that meets damage is made again in the rebuilt database.
 func (s *Spool) write(ctx context.Context, run func(t *tx) error) error {
+	return s.healing(func() error { return s.writeOnce(ctx, run) })
+}
+
+// writeOnce is called with gate held.
+func (s *Spool) writeOnce(ctx context.Context, run func(t *tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -173,13 +179,20 @@ func (t *tx) exec(query string, args ...any) (sql.Result, error) {
 	return stmt.Exec(args...)
 }
 
-// row reads one row; sql.ErrNoRows becomes ErrNotFound.
+// row reads the first row, or returns ErrNotFound.
 func (t *tx) row(query string, args []any, into ...any) error {
-	stmt, err := t.stmts.get(context.Background(), query)
-	if err != nil {
-		return err
+	found := false
+	err := t.each(query, args, func(rows *sql.Rows) error {
+		if found {
+			return nil
+		}
+		found = true
+		return rows.Scan(into...)
+	})
+	if err == nil && !found {
+		return ErrNotFound
 	}
-	return notFound(stmt.QueryRow(args...).Scan(into...))
+	return err
 }
 
 // each calls scan for every row. The rows are closed before the next statement
@@ -199,15 +212,13 @@ func eachRow(rows *sql.Rows, err error, scan func(rows *sql.Rows) error) error {
 	}
 	for rows.Next() {
 		if err := scan(rows); err != nil {
+			if rows.Err() == nil && !errors.Is(err, ErrDamaged) {
+				// No column may be NULL or of another type: a page was torn in
+				// a way that SQLite does not notice.
+				err = fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
 			return errors.Join(err, rows.Close())
 		}
 	}
 	return errors.Join(rows.Err(), rows.Close())
-}
-
-func notFound(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrNotFound
-	}
-	return err
 }

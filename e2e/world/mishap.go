@@ -3,7 +3,9 @@ package world
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -39,4 +41,43 @@ func (o *Options) SmallDisk(t testing.TB) (mounted bool) {
 	}
 	o.Settings += "[spool]\nmax_size = \"5MB\"\n"
 	return false
+}
+
+// ReadOnly makes what is in dir unwritable, also for a program that runs, and
+// gives a function that mends it. As root, for whom permissions do not count, a
+// mount lies over the folder; what is open already stays as it is.
+func (w *World) ReadOnly(dir string) (mend func()) {
+	w.T.Helper()
+	if os.Geteuid() != 0 {
+		return w.forbid(dir)
+	}
+	for _, args := range [][]string{{"--bind", dir, dir}, {"-o", "remount,ro,bind", dir}} {
+		if out, err := exec.Command("mount", args...).CombinedOutput(); err != nil {
+			w.T.Fatalf("mount %v: %v %s", args, err, out)
+		}
+	}
+	var once sync.Once
+	mend = func() { once.Do(func() { exec.Command("umount", "-l", dir).Run() }) } // nothing else is left to do
+	w.T.Cleanup(mend)
+	return mend
+}
+
+// forbid takes the permission to write from every folder in dir.
+func (w *World) forbid(dir string) (mend func()) {
+	w.T.Helper()
+	set := func(mode os.FileMode) {
+		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				return err
+			}
+			return os.Chmod(path, mode)
+		})
+		if err != nil {
+			w.T.Error(err)
+		}
+	}
+	set(0o500)
+	mend = func() { set(0o700) }
+	w.T.Cleanup(mend)
+	return mend
 }

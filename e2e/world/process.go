@@ -98,7 +98,7 @@ func (w *World) Start(program string, env []string, args ...string) *Process {
 func (w *World) Launch(program string, env []string, args ...string) *Process {
 	w.T.Helper()
 	p := &Process{
-		Cmd: exec.Command(filepath.Join(bin, program), args...), Done: make(chan struct{}),
+		Cmd: w.command(program, args), Done: make(chan struct{}),
 		Log: w.Path(program + ".log"), first: make(chan string, 1),
 	}
 	logFile, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -142,6 +142,19 @@ func (p *Process) WaitReady(t testing.TB) {
 	case <-time.After(30 * time.Second):
 		t.Fatalf("%s was not ready within 30 s", program)
 	}
+}
+
+// command is how a program is started. A traced one stays our child: the tracer
+// detaches itself and ends with it.
+func (w *World) command(program string, args []string) *exec.Cmd {
+	path := filepath.Join(bin, program)
+	if w.Opts.Trace == "" || program != "companionctl" {
+		return exec.Command(path, args...)
+	}
+	return exec.Command("strace", append([]string{
+		"-D", "-f", "-y", "-s", "5000", "-o", w.Opts.Trace, "-e", "signal=none",
+		"-e", "trace=openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,sendto,writev", path,
+	}, args...)...)
 }
 
 // Said is what the program has written on standard error.

@@ -28,6 +28,7 @@ type Status struct {
 		OK       bool
 		Sentence string
 	}
+	Notices []struct{ Account, Severity, Subject, Body string }
 }
 
 // HoldReason is the first account's hold, or "".

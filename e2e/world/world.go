@@ -47,6 +47,7 @@ type Options struct {
 	Args   []string // more arguments for it
 	Env    []string // its environment instead of the test's
 	Fresh  bool     // the companion has no account yet
+	Trace  string   // what strace writes of the companion's system calls; "": it is not traced
 }
 
 // New starts everything.

@@ -119,7 +119,7 @@ func newWords(p say.Printer, prev, next app.State) []Notification {
 	var fresh []app.NoticeState
 	for _, n := range next.Notices {
 		if (n.Severity == "warning" || n.Severity == "critical") && !slices.ContainsFunc(prev.Notices, sameNotice(n)) && !older(n, prev.Notices) {
-			fresh = append(fresh, n)
+			fresh = append(fresh, inLanguage(p, n))
 		}
 	}
 	urgent := slices.ContainsFunc(fresh, func(n app.NoticeState) bool { return n.Severity == "critical" })

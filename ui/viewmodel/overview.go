@@ -186,10 +186,20 @@ type Notice struct {
 	Text    string
 }
 
+// inLanguage puts a notice of this computer into words; the service's own have
+// the language that it writes.
+func inLanguage(p say.Printer, n app.NoticeState) app.NoticeState {
+	if len(n.Said.Sentence) > 0 {
+		n.Subject, n.Body = p.Words(n.Said.Sentence), p.Words(n.Said.Action)
+	}
+	return n
+}
+
 // NewNotices lists the notices that nobody has seen yet.
 func NewNotices(p say.Printer, s app.State, now time.Time) []Notice {
 	out := make([]Notice, 0, len(s.Notices))
 	for _, n := range s.Notices {
+		n = inLanguage(p, n)
 		v := Notice{Account: n.Account, ID: n.ID, Tone: Muted, Title: n.Subject, Text: n.Body}
 		switch n.Severity {
 		case "warning":

@@ -171,10 +171,13 @@ func TestNotices(t *testing.T) {
 	for i, severity := range []string{"info", "warning", "critical"} {
 		s.Notices = append(s.Notices, app.NoticeState{Account: "office", ID: int64(i), At: nine, Severity: severity, Subject: "Your plan", Body: "It is {{.so}}."})
 	}
+	s.Notices = append(s.Notices, app.NoticeState{ID: 3, At: nine, Severity: "critical", Subject: "English", Body: "English",
+		Said: app.Said{Sentence: say.Words{say.T("Check this disk.")}, Action: say.Words{say.T("Look at the log.")}}}) // of this computer
 	want := []Notice{
 		{"office", 0, Muted, "Your plan (09:00)", "It is {{.so}}."},
 		{"office", 1, Warn, "Your plan (09:00)", "It is {{.so}}."},
 		{"office", 2, Alarm, "Your plan (09:00)", "It is {{.so}}."},
+		{"", 3, Alarm, "Check this disk. (09:00)", "Look at the log."},
 	}
 	if diff := cmp.Diff(want, NewNotices(say.English, s, nine)); diff != "" {
 		t.Error("want -, got +\n" + diff)

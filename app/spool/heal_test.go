@@ -1,0 +1,159 @@
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// breakRoot damages a spool so that the next Open must rebuild it.
+func breakRoot(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(dir, databaseName), os.O_RDWR, 0)
+	must(t, err)
+	_, err = f.WriteAt(make([]byte, 100), 0)
+	must(t, errors.Join(err, f.Close()))
+}
+
+// earlier lets the last salvage have been long ago.
+func earlier(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range names(t, filepath.Join(dir, quarantineName)) {
+		old := filepath.Join(dir, quarantineName, name)
+		at, err := time.Parse(quarantineTime, name)
+		must(t, err)
+		must(t, os.Rename(old, filepath.Join(dir, quarantineName, DamageName(at.Add(-time.Hour)))))
+	}
+}
+
+func TestASecondSalvageWithinMinutesHolds(t *testing.T) {
+	dir := closedSpool(t)
+	breakRoot(t, dir)
+	s, p := openHearing(t, dir)
+	if got := p.all(); len(got) != 1 || !errors.Is(got[0], ErrDamaged) || !strings.Contains(got[0].Error(), "2 messages go on") || strings.Contains(got[0].Error(), dir) {
+		t.Fatalf("problems %v", got)
+	}
+	readBody(t, s, jobID(1))
+	readBody(t, s, jobID(2))
+	must(t, s.Close())
+
+	breakRoot(t, dir)
+	before, err := os.ReadFile(filepath.Join(dir, databaseName))
+	must(t, err)
+	for range 2 {
+		_, err = Open(t.Context(), options(dir))
+		wantErr(t, err, ErrDamagedAgain)
+		wantErr(t, err, ErrDamaged)
+	}
+	after, err := os.ReadFile(filepath.Join(dir, databaseName))
+	must(t, err)
+	if !bytes.Equal(before, after) || len(names(t, filepath.Join(dir, quarantineName))) != 1 {
+		t.Error("it was touched all the same")
+	}
+	earlier(t, dir)
+	s, p = openHearing(t, dir)
+	if len(p.all()) != 1 || len(names(t, filepath.Join(dir, quarantineName))) != 2 {
+		t.Errorf("later: problems %v", p.all())
+	}
+	readBody(t, s, jobID(1))
+}
+
+func TestASecondDamageWhileOpenHolds(t *testing.T) {
+	s, p := openHearing(t, closedSpool(t))
+	s.background.Wait()
+	cause := fmt.Errorf("%w: for the test", ErrDamaged)
+	tries := 0
+	meet := func() error { tries++; return cause }
+	wantErr(t, s.healing(meet), ErrDamaged) // rebuilt, used again, and no better
+	for range 3 {
+		wantErr(t, s.healing(meet), ErrDamaged)
+	}
+	if got := p.all(); len(got) != 2 || !errors.Is(got[1], ErrDamagedAgain) {
+		t.Errorf("problems %v, want the salvage and one refusal", got)
+	}
+	if tries != 5 {
+		t.Errorf("%d tries", tries)
+	}
+	accept(t, s, jobID(5), envelope("office", recipients(1)), []byte("x")) // what can be done still is
+	readBody(t, s, jobID(1))
+}
+
+// Damage that the last owner could not deal with is dealt with by the next.
+func TestMarkedDamageIsDealtWithAtTheNextStart(t *testing.T) {
+	dir := closedSpool(t)
+	must(t, os.WriteFile(filepath.Join(dir, damagedName), nil, 0o600))
+	s, p := openHearing(t, dir)
+	if len(p.all()) != 1 {
+		t.Errorf("problems %v", p.all())
+	}
+	if have, _ := exists(filepath.Join(dir, damagedName)); have {
+		t.Error("the mark stays")
+	}
+	readBody(t, s, jobID(1))
+	checkRows(t, s)
+}
+
+// A salvage that is cut off at any point is finished, or made again, by the
+// next Open.
+func TestSalvageSurvivesAnEndAtEachStep(t *testing.T) {
+	dir := closedSpool(t)
+	breakRoot(t, dir)
+	s, err := Open(t.Context(), options(dir))
+	must(t, err)
+	damages, err := s.Damages()
+	must(t, err)
+	must(t, s.Close())
+	folder := filepath.Join(quarantineName, damages[0].Name)
+	steps := []func(at string){
+		func(at string) { must(t, os.Rename(filepath.Join(at, databaseName), filepath.Join(at, rebuiltName))) }, // back to before the swap
+		func(at string) { breakRoot(t, at) },
+		func(at string) { must(t, os.WriteFile(filepath.Join(at, databaseName+"-wal"), []byte("old"), 0o600)) },
+		func(at string) { must(t, os.WriteFile(filepath.Join(at, swapName), []byte(damages[0].Name), 0o600)) },
+	}
+	for name, c := range map[string]struct{ rename, old, log, mark bool }{
+		"mark written":       {true, true, true, true},
+		"log removed":        {true, true, false, true},
+		"renamed":            {false, false, false, true},
+		"before the mark":    {false, true, false, false},
+		"everything is done": {false, false, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := t.TempDir()
+			snapshot(t, dir, at)
+			if c.rename {
+				steps[0](at)
+				must(t, os.WriteFile(filepath.Join(at, databaseName), make([]byte, 8192), 0o600))
+			}
+			if c.old && !c.rename { // the report was not written yet, either
+				steps[1](at)
+				must(t, os.Remove(filepath.Join(at, folder, reportName)))
+				must(t, os.WriteFile(filepath.Join(at, rebuiltName), []byte("half"), 0o600))
+			}
+			if c.log {
+				steps[2](at)
+			}
+			if c.mark {
+				steps[3](at)
+			}
+			s, err := Open(t.Context(), options(at))
+			must(t, err)
+			readBody(t, s, jobID(1))
+			readBody(t, s, jobID(2))
+			checkRows(t, s)
+			if list, err := s.Damages(); err != nil || len(list) != 1 {
+				t.Errorf("reports %v, %v", list, err)
+			}
+			must(t, s.Close())
+			for _, left := range []string{rebuiltName, swapName, damagedName, databaseName + "-wal", markerName, closingName} {
+				if have, _ := exists(filepath.Join(at, left)); have {
+					t.Errorf("%s is left", left)
+				}
+			}
+		})
+	}
+}

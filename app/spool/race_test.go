@@ -1,0 +1,7 @@
+//go:build race
+
+package spool
+
+// The race detector makes the database ten times slower, so the tests that try
+// everything try a sample under it; without it they try all.
+const sampled = 6

@@ -1,0 +1,212 @@
+package spool
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/internal/durable"
+	"servicesmtp.net/companion/internal/lite/pages"
+)
+
+// Names of a salvage under way.
+const (
+	rebuiltName = databaseName + ".rebuilt" // the new database
+	swapName    = "swap"                    // says that it is whole and takes its place; holds the name of the folder in quarantine
+	damagedName = "damaged"                 // damage was found, and not dealt with yet
+)
+
+// salvagePause is how soon after a salvage a second one would mean that the
+// disk itself cannot be trusted.
+const salvagePause = 10 * time.Minute
+
+// plan is what salvage leaves in quarantine for the moment of the swap.
+type plan struct {
+	Damage
+	Aside []string `json:"aside,omitempty"` // files of the folder of bodies that go into quarantine
+}
+
+// salvage builds a new database from what can be read of the damaged one, and
+// puts it in its place. SQLite must have nothing open. Until the swap nothing
+// is touched, and the swap is finished by the next Open if need be. cut says
+// that the log is known to be shorter than it was; running that sessions are at
+// work on batches.
+func (s *Spool) salvage(ctx context.Context, cut, running bool) error {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	last, err := s.Rebuilt()
+	if err != nil {
+		return err
+	}
+	if now.Sub(last) < salvagePause {
+		return ErrDamagedAgain
+	}
+	start := now
+	p := &plan{Damage: Damage{Name: DamageName(now), At: now}}
+	folder := filepath.Join(s.dir, quarantineName, p.Name)
+	if err := durable.MkdirAll(folder); err != nil {
+		return fmt.Errorf("make quarantine: %w", err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := keepCopy(filepath.Join(s.dir, databaseName+suffix), filepath.Join(folder, databaseName+suffix)); err != nil {
+			return fmt.Errorf("keep damaged database: %w", err)
+		}
+	}
+	if err := s.rebuild(ctx, p, cut, running); err != nil {
+		return fmt.Errorf("rebuild database: %w", err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("write report of damage: %w", err)
+	}
+	if err := durable.WriteFile(filepath.Join(folder, reportName), strings.NewReader(string(text))); err != nil {
+		return fmt.Errorf("write report of damage: %w", err)
+	}
+	if err := durable.WriteFile(filepath.Join(s.dir, swapName), strings.NewReader(p.Name)); err != nil {
+		return fmt.Errorf("mark rebuilt database: %w", err)
+	}
+	if err := s.swap(); err != nil {
+		return err
+	}
+	s.log.Error("spool salvaged", "folder", quarantineName+"/"+p.Name, "messages", p.Messages, "lost", len(p.Lost)+p.Nameless,
+		"failed_rcpt", p.FailedRecipients, "log_damaged", p.Log, "took", time.Since(start))
+	s.report(&DamageError{p.Damage})
+	return nil
+}
+
+// swap puts the rebuilt database in its place, where one is ready. It may be
+// called any number of times.
+func (s *Spool) swap() error {
+	mark := filepath.Join(s.dir, swapName)
+	name, err := os.ReadFile(mark)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read mark of rebuilt database: %w", err)
+	}
+	folder := filepath.Join(s.dir, quarantineName, filepath.Base(string(name)))
+	text, err := os.ReadFile(filepath.Join(folder, reportName))
+	if err != nil {
+		return fmt.Errorf("read report of damage: %w", err)
+	}
+	var p plan
+	if err := json.Unmarshal(text, &p); err != nil {
+		return fmt.Errorf("read report of damage: %w", err)
+	}
+	for _, file := range p.Aside {
+		if err := renamed(filepath.Join(s.dir, bodiesName, filepath.Base(file)), filepath.Join(folder, filepath.Base(file))); err != nil {
+			return fmt.Errorf("set body aside: %w", err)
+		}
+	}
+	// Without its log the old database would be an older state of itself, so
+	// the mark is removed only after both are gone.
+	if err := s.markClosing(); err != nil {
+		return err
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := removed(filepath.Join(s.dir, databaseName+suffix)); err != nil {
+			return fmt.Errorf("remove damaged log: %w", err)
+		}
+	}
+	if err := renamed(filepath.Join(s.dir, rebuiltName), filepath.Join(s.dir, databaseName)); err != nil {
+		return fmt.Errorf("put rebuilt database in its place: %w", err)
+	}
+	for _, dir := range []string{folder, s.dir} {
+		if err := durable.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	if err := removed(filepath.Join(s.dir, damagedName)); err != nil {
+		return fmt.Errorf("remove mark of damage: %w", err)
+	}
+	return errors.Join(removed(mark), durable.SyncDir(s.dir))
+}
+
+// renamed moves a file that may have been moved before.
+func renamed(from, to string) error {
+	if err := os.Rename(from, to); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func removed(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// keepCopy makes a second name for a file that nobody will write again, or a
+// copy where the file system knows no second names.
+func keepCopy(from, to string) error {
+	in, err := os.Open(from)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	return durable.WriteFile(to, in)
+}
+
+// rebuild makes the new database and completes the plan.
+func (s *Spool) rebuild(ctx context.Context, p *plan, cut, running bool) (err error) {
+	old, err := pages.Open(filepath.Join(s.dir, databaseName))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, old.Close()) }()
+	path := filepath.Join(s.dir, rebuiltName)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := removed(path + suffix); err != nil {
+			return err
+		}
+	}
+	if err := privateFile(path); err != nil {
+		return err
+	}
+	b := &builder{spool: s, old: old, plan: p, running: running, now: p.At}
+	p.Log, p.Short = cut || old.Log().Broken, old.Short()
+	if b.db, err = connect(path, 1); err != nil {
+		return err
+	}
+	if err := errors.Join(b.build(ctx, cut), b.db.Close()); err != nil {
+		return err
+	}
+	return durable.SyncDir(s.dir)
+}
+
+// privateFile makes an empty file for the owner only.
+func privateFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// bodyWhole says whether a stored message is what was accepted.
+func (s *Spool) bodyWhole(job mail.JobID, size int64, sum []byte) (whole, there bool) {
+	f, err := os.Open(s.bodyPath(job))
+	if err != nil {
+		return false, !errors.Is(err, os.ErrNotExist)
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	return err == nil && n == size && slices.Equal(h.Sum(nil), sum), true
+}
