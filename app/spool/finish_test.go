@@ -87,6 +87,7 @@ func TestDeferralsEndFiveDaysAfterTheFirstTry(t *testing.T) {
 	if len(failed) != 1 || failed[0].Reply != greylisted || failed[0].Batch != 3 {
 		t.Errorf("failed %+v", failed)
 	}
+	must(t, putReport(t.Context(), s, jobID(2), onlyDue(t, s), start, []byte("report")))
 	_, _, err = s.Body(t.Context(), jobID(1))
 	wantErr(t, err, ErrNotFound)
 	if left := names(t, s.dir+"/"+bodiesName); len(left) != 0 {

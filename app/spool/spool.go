@@ -62,6 +62,8 @@ type Spool struct {
 	writer *writer
 	totals totals
 
+	due chan struct{} // see ReportsDue
+
 	create func(path string) (bodyFile, error) // durable.Create, but for tests of faults
 
 	background sync.WaitGroup // the checker
@@ -93,7 +95,7 @@ func open(ctx context.Context, o Options, network func(dir string) (string, erro
 	}
 	s := &Spool{
 		dir: o.Dir, split: o.Split, max: o.MaxSize, keep: o.KeepHistory, log: o.Log, report: o.OnProblem,
-		opened: make(map[mail.JobID]bool), stopCheck: func() {},
+		opened: make(map[mail.JobID]bool), stopCheck: func() {}, due: make(chan struct{}, 1),
 		create: func(path string) (bodyFile, error) { return durable.Create(path) },
 	}
 	if s.report == nil {
