@@ -40,6 +40,7 @@ type Options struct {
 	Route    string // "": smtp:// to the far server
 	Listen   string // "": a free port on 127.0.0.1
 	Settings string // more lines for companion.toml
+	Limits   string // lines of the relay's [limits]
 	Data     string // "": a folder of the test's
 
 	Window string   // start this build of the desktop app, not companionctl
@@ -52,6 +53,21 @@ type Options struct {
 func New(t testing.TB, o Options) *World {
 	t.Helper()
 	w := Relay(t, o)
+	w.WriteCompanionConfig()
+	w.StartCompanion()
+	return w
+}
+
+// Foreign starts a companion whose relay is somebody else's, at these addresses
+// and with this authority. It has no API, and takes any password.
+func Foreign(t testing.TB, o Options, starttls, tls string, ca []byte) *World {
+	t.Helper()
+	w := &World{T: t, Dir: t.TempDir(), Opts: o, Submission: []string{starttls, tls}, Password: "right"}
+	if err := os.Mkdir(w.Path("relay"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.Write("relay/ca.pem", string(ca))
+	w.Write("password", w.Password)
 	w.WriteCompanionConfig()
 	w.StartCompanion()
 	return w
@@ -110,7 +126,9 @@ listen = %q
 route = %q
 [inbound]
 listen = []
-`, starttls, tls, api, route))
+[limits]
+%s
+`, starttls, tls, api, route, w.Opts.Limits))
 }
 
 // WriteCompanionConfig writes companion.toml.
@@ -128,13 +146,17 @@ func (w *World) WriteCompanionConfig() {
 	if rpm == 0 {
 		rpm = 600000
 	}
+	api := ""
+	if w.API != "" {
+		api = "https://" + w.API
+	}
 	head := fmt.Sprintf("[[account]]\nname = \"alice\"\nuser = \"alice\"\ncredential = \"file:%s\"\n", w.Path("password"))
 	if w.Opts.Fresh {
 		head = "[service]\n"
 	}
 	w.Write("companion.toml", head+fmt.Sprintf(`
 endpoints = ["starttls://%s", "tls://%s"]
-api = "https://%s"
+api = %q
 ca_file = "%s"
 [listen]
 addresses = [%q]
@@ -142,7 +164,7 @@ auth = %q
 [pace]
 recipients_per_minute = %d
 %s
-`, w.Submission[0], w.Submission[1], w.API, w.Path("relay/ca.pem"), listen, auth, rpm, w.Opts.Settings))
+`, w.Submission[0], w.Submission[1], api, w.Path("relay/ca.pem"), listen, auth, rpm, w.Opts.Settings))
 }
 
 // AddAccount opens an account at the relay and keeps its password.
