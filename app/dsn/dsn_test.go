@@ -207,6 +207,30 @@ func TestAddressesOutsideASCII(t *testing.T) {
 	}
 }
 
+// What cannot stand in a field is left out of it, and is not made another
+// address.
+func TestAddressesThatDoNotFit(t *testing.T) {
+	long := strings.Repeat("a", 1500)
+	for name, to := range map[string]string{"too long": long + "@example.com", "steering": "alice\u202e@example.com", "two": "a>, <b@c", "none": "alice", "line": "a\r\nb@c"} {
+		r := personal(t, failure("bob@example.net", noSuchUser))
+		r.To = to
+		got := parse(t, write(t, r))
+		if got.header.Get("To") != "undisclosed-recipients:;" || r.UTF8() {
+			t.Errorf("%s: To %q", name, got.header.Get("To"))
+		}
+	}
+	for _, address := range []string{long + "@example.com", strings.Repeat("ü", 200) + "@example.com"} {
+		f := failure(address, noSuchUser)
+		f.Recipient.Original = "rfc822;" + address
+		got := parse(t, write(t, personal(t, f)))
+		for _, name := range []string{"Final-Recipient", "Original-Recipient"} {
+			if value := got.status[1].Get(name); !strings.HasPrefix(value, "x-too-long;") || strings.Contains(value, "@") {
+				t.Errorf("%s: %q", name, value)
+			}
+		}
+	}
+}
+
 func TestStatusCodes(t *testing.T) {
 	for _, c := range []struct {
 		code mail.Code
