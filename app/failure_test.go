@@ -327,3 +327,34 @@ func (e *engineTest) refused(id mail.JobID, address string, reply mail.Reply) {
 		e.t.Fatal(err)
 	}
 }
+
+// An account whose senders are still to be told cannot be taken away: only it
+// can send the reports.
+func TestAnAccountThatOwesAReportStays(t *testing.T) {
+	e := newEngineTest(t, engineOptions{})
+	e.closed()
+	const id = mail.JobID("01ARZ3NDEKTSV4RRFFQ69G5F01")
+	e.store(id, "alice@example.com", time.Now(), "nobody@example.net")
+	e.refused(id, "nobody@example.net", mail.Reply{})
+	var u *UserError
+	if err := e.ForgetAccount(t.Context(), "office"); !errors.As(err, &u) || u.Sentence != "Mail of this account still waits." {
+		t.Errorf("got %v", err)
+	}
+
+	// Taken out of the settings file by hand, it is waited for.
+	a := e.accounts["office"]
+	delete(e.accounts, "office")
+	if !e.tellSenders(t.Context()) {
+		t.Error("it would be tried again and again")
+	}
+	if j, err := e.spool.Job(t.Context(), id); err != nil || j.Report != "" {
+		t.Errorf("job %+v, %v", j, err)
+	}
+	e.accounts["office"] = a
+	if !e.tellSenders(t.Context()) {
+		t.Error("not told with the account back")
+	}
+	if owes, err := e.spool.Owes(t.Context(), "office"); owes || err != nil {
+		t.Errorf("still owes: %v, %v", owes, err)
+	}
+}

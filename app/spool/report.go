@@ -45,6 +45,15 @@ func (s *Spool) sayDue() {
 	}
 }
 
+// Owes says whether a sender of an account's mail is still to be told of
+// failures, now or later.
+func (s *Spool) Owes(ctx context.Context, account string) (owes bool, err error) {
+	if err := s.row(ctx, `SELECT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_owing WHERE owing > 0 AND account = ?)`, []any{account}, &owes); err != nil {
+		return false, fmt.Errorf("look for debts: %w", err)
+	}
+	return owes, nil
+}
+
 // DueReports lists what is due, oldest job first, at most limit. next is the
 // cursor of what comes after, or "".
 func (s *Spool) DueReports(ctx context.Context, cursor string, limit int) (list []DueReport, next string, err error) {

@@ -186,6 +186,11 @@ func TestBodyWaitsForItsReport(t *testing.T) {
 			dir := t.TempDir()
 			s := openAt(t, options(dir))
 			fail(t, s, jobID(1), envelope("office", recipients(1)), make([]byte, size))
+			for account, want := range map[string]bool{"office": true, "home": false} {
+				if owes, err := s.Owes(t.Context(), account); owes != want || err != nil {
+					t.Errorf("%s owes %v, %v", account, owes, err)
+				}
+			}
 			totals, err := s.Totals(t.Context(), start)
 			must(t, err)
 			if totals.Bytes != 0 || len(totals.Lanes) != 0 {
@@ -206,6 +211,9 @@ func TestBodyWaitsForItsReport(t *testing.T) {
 				t.Errorf("left: %v", left)
 			}
 			checkRows(t, s)
+			if owes, err := s.Owes(t.Context(), "office"); owes || err != nil {
+				t.Errorf("still owes %v, %v", owes, err)
+			}
 			if n, err := s.Prune(t.Context(), start.AddDate(1, 0, 0)); n != 1 || err != nil {
 				t.Errorf("pruned %d, %v", n, err)
 			}
