@@ -115,7 +115,8 @@ func (s *Spool) ReportedFailures(ctx context.Context, d DueReport) iter.Seq2[Rep
 	}
 }
 
-// reportedOf gives those of one batch.
+// reportedOf gives those of one batch. Where its list of recipients cannot be
+// read any more, the outcomes still have the addresses.
 func (s *Spool) reportedOf(ctx context.Context, d DueReport, batch int64, yield func(ReportedFailure, error) bool) error {
 	var blob []byte
 	if err := s.row(ctx, `SELECT recipients FROM batches WHERE id = ?`, []any{batch}, &blob); err != nil {
@@ -123,20 +124,20 @@ func (s *Spool) reportedOf(ctx context.Context, d DueReport, batch int64, yield 
 	}
 	list, err := decodeRecipients(blob)
 	if err != nil {
-		return err
+		s.log.Warn("a report goes without its recipients' parameters", "job", d.ID, "error", err)
 	}
-	return s.rows(ctx, `SELECT place, code, enhanced, reply, command, at FROM outcomes
+	return s.rows(ctx, `SELECT place, address, code, enhanced, reply, command, at FROM outcomes
 		WHERE batch = ? AND owed = 1 AND id > ? AND id <= ? ORDER BY place`, []any{batch, d.after, d.upTo}, func(rows *sql.Rows) error {
 		var f ReportedFailure
 		var place, code, enhanced int
 		var at int64
-		if err := rows.Scan(&place, &code, &enhanced, &f.Reply.Text, &f.Reply.Command, &at); err != nil {
+		if err := rows.Scan(&place, &f.Recipient.Address, &code, &enhanced, &f.Reply.Text, &f.Reply.Command, &at); err != nil {
 			return err
 		}
-		if place >= len(list) {
-			return fmt.Errorf("%w: %w", ErrDamaged, errRecipients)
+		if place < len(list) {
+			f.Recipient = list[place]
 		}
-		f.Recipient, f.Reply.Code, f.At = list[place], unpackCode(code, enhanced), moment(at)
+		f.Reply.Code, f.At = unpackCode(code, enhanced), moment(at)
 		if !yield(f, nil) {
 			return errStop
 		}
@@ -182,12 +183,35 @@ func (t *tx) told(d DueReport, report mail.JobID, at time.Time) error {
 }
 
 // claimReported keeps the bodies of jobs that are done but for their report. One
-// that is missing is no damage: the report goes without it.
+// that is missing is no damage: the report goes without it. A debt whose
+// outcomes are lost cannot be paid, and is forgotten.
 func (r *recovery) claimReported(t *tx) error {
-	return t.each(`SELECT id FROM jobs INDEXED BY jobs_owing WHERE owing > 0 AND done_at > 0`, nil, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		delete(r.files, id)
+	type debtor struct {
+		id           mail.JobID
+		seq, doneAt  int64
+		body, counts int
+	}
+	var all []debtor
+	err := t.each(`SELECT j.id, j.seq, j.done_at, j.body,
+			(SELECT count(*) FROM batches b CROSS JOIN outcomes o ON o.batch = b.id WHERE b.job = j.seq AND o.owed = 1 AND o.id > j.reported)
+		FROM jobs j INDEXED BY jobs_owing WHERE j.owing > 0`, nil, func(rows *sql.Rows) error {
+		var d debtor
+		err := rows.Scan(&d.id, &d.seq, &d.doneAt, &d.body, &d.counts)
+		all = append(all, d)
 		return err
 	})
+	for i := 0; err == nil && i < len(all); i++ {
+		d := all[i]
+		switch {
+		case d.counts > 0 && d.doneAt > 0:
+			delete(r.files, string(d.id))
+		case d.counts == 0 && d.doneAt > 0 && d.body != bodyGone:
+			delete(r.files, string(d.id)) // dropBody removes it
+			err = t.dropBody(d.seq, d.id, d.body)
+		}
+		if err == nil {
+			_, err = t.exec(`UPDATE jobs SET owing = ? WHERE seq = ? AND owing <> ?`, d.counts, d.seq, d.counts)
+		}
+	}
+	return err
 }

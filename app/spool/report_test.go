@@ -345,3 +345,43 @@ func TestDueReportsInPages(t *testing.T) {
 		t.Errorf("due %v", got)
 	}
 }
+
+// What damage has left of a debt is paid, and what it has taken is forgotten.
+func TestDebtsAfterDamage(t *testing.T) {
+	o := options(t.TempDir())
+	s := openAt(t, o)
+	for n := range 3 {
+		fail(t, s, jobID(n), envelope("office", recipients(4)), make([]byte, inlineMax+1))
+	}
+	must(t, s.write(t.Context(), func(tx *tx) error {
+		for _, query := range []string{
+			`DELETE FROM outcomes WHERE batch = 1`,               // of the first job nothing is known
+			`DELETE FROM outcomes WHERE batch = 2 AND place = 1`, // of the second, something is missing
+			`UPDATE batches SET recipients = x'' WHERE id = 3`,   // of the third, the list of recipients
+		} {
+			if err := tx.do(query); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	must(t, s.Close())
+	s = openAt(t, o)
+	checkRows(t, s)
+	if left := names(t, filepath.Join(o.Dir, bodiesName)); len(left) != 2 {
+		t.Errorf("bodies %v", left)
+	}
+	due, _, err := s.DueReports(t.Context(), "", 10)
+	must(t, err)
+	if len(due) != 2 || due[0].Failures != 3 || due[1].Failures != 4 {
+		t.Fatalf("due %+v", due)
+	}
+	var got []string
+	for f, err := range s.ReportedFailures(t.Context(), due[1]) {
+		must(t, err)
+		got = append(got, f.Recipient.Address)
+	}
+	if !slices.Equal(got, []string{"person0@example.com", "person1@example.com", "person2@example.com", "person3@example.com"}) {
+		t.Errorf("told of %v", got)
+	}
+}
