@@ -11,8 +11,7 @@ import (
 	"servicesmtp.net/companion/app/mail"
 )
 
-// Body opens the message of a job that is not done, or whose sender is still to
-// be told of failures. A body from a file is read
+// Body opens the message of a job that is not done, or that owes a report. A body from a file is read
 // as it is needed; one from the database, at most inlineMax, is in memory.
 // ErrNotFound where the job is done or unknown. ErrDamaged where the body is
 // missing: the job is then held, and OnProblem has heard of it.
@@ -30,7 +29,7 @@ func (s *Spool) Body(ctx context.Context, job mail.JobID) (io.ReadSeekCloser, ma
 	}
 	if where == bodyInline {
 		if mail.ByteSize(len(data)) != size {
-			return nil, 0, s.missing(ctx, job)
+			return nil, 0, s.damaged(ctx, job)
 		}
 		return inMemory{bytes.NewReader(data)}, size, nil
 	}
@@ -46,14 +45,13 @@ func (s *Spool) Body(ctx context.Context, job mail.JobID) (io.ReadSeekCloser, ma
 		return nil, 0, errors.Join(fmt.Errorf("open body of job %s: %w", job, fault(err)), fault(f.Close()))
 	}
 	if mail.ByteSize(info.Size()) != size {
-		return nil, 0, errors.Join(s.missing(ctx, job), fault(f.Close()))
+		return nil, 0, errors.Join(s.damaged(ctx, job), fault(f.Close()))
 	}
 	return f, size, nil
 }
 
-// missing tells a body that is missing, in all or in part, from one that nobody
-// sends any more: it was removed a moment ago because the job ended, or only a
-// report could have used it.
+// missing tells a body that is missing from one that was removed a moment ago
+// because the job ended.
 func (s *Spool) missing(ctx context.Context, job mail.JobID) error {
 	j, err := s.Job(ctx, job)
 	if err != nil {
@@ -65,8 +63,12 @@ func (s *Spool) missing(ctx context.Context, job mail.JobID) error {
 	return s.damaged(ctx, job)
 }
 
-// damaged holds a job without a whole body and says so.
+// damaged holds a job without a whole body and says so. Of one that is done only
+// a report could have used it, and goes without.
 func (s *Spool) damaged(ctx context.Context, job mail.JobID) error {
+	if j, err := s.Job(ctx, job); err == nil && j.State == JobDone {
+		return fmt.Errorf("read body of job %s: %w", job, ErrNotFound)
+	}
 	problem := fmt.Errorf("%w: the body of message %s is missing; it is kept and not sent", ErrDamaged, job)
 	if err := s.write(ctx, func(t *tx) error { return t.setDamaged(job, true) }); err != nil {
 		return errors.Join(problem, err)

@@ -20,6 +20,15 @@
 // address or a part of a message into a log or an error, and never deletes
 // what it does not know to be its own.
 //
+// # Reports to senders
+//
+// A failure is *owed* when its message has a sender and NOTIFY asks for it; the
+// job then counts it. DueReports says which jobs' senders are to be told now
+// (see DueReport), CommitReport stores the report and settles the debt. The mark
+// is the highest outcome told, so that a failure that comes while a report is
+// written belongs to the next one. A job that is done and owes keeps its body,
+// which counts against MaxSize no longer, and is not pruned.
+//
 // # States of a batch
 //
 // They are those of docs/protocol.md. "Sent" is not stored: after a crash the
@@ -39,15 +48,6 @@
 // missing). A held batch never begins. A batch is *bound* to its store once its
 // dot may have left: it is offered to no other store again, unless a person
 // says so.
-//
-// # Reports to senders
-//
-// A failure is *owed* when its message has a sender and NOTIFY asks for it; the
-// job then counts it. DueReports says which jobs' senders are to be told now
-// (see DueReport), CommitReport stores the report and settles the debt. The mark
-// is the highest outcome told, so that a failure that comes while a report is
-// written belongs to the next one. A job that is done and owes keeps its body,
-// which counts against MaxSize no longer, and is not pruned.
 //
 // # Invariants, and the tests that hold them
 //

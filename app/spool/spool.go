@@ -62,8 +62,6 @@ type Spool struct {
 	writer *writer
 	totals totals
 
-	due chan struct{} // see ReportsDue
-
 	create func(path string) (bodyFile, error) // durable.Create, but for tests of faults
 
 	background sync.WaitGroup // the checker
@@ -72,6 +70,8 @@ type Spool struct {
 
 	mu     sync.Mutex // guards opened
 	opened map[mail.JobID]bool
+
+	due chan struct{} // see ReportsDue
 }
 
 // bodyFile is a file on its way to disk: a *durable.File.
