@@ -90,9 +90,6 @@ type ReportedFailure struct {
 	At        time.Time
 }
 
-// errStop ends a query early.
-var errStop = errors.New("stopped")
-
 // ReportedFailures gives the recipients of whom d tells, in the order of their
 // batches, and holds no more than one batch of them in memory.
 func (s *Spool) ReportedFailures(ctx context.Context, d DueReport) iter.Seq2[ReportedFailure, error] {
@@ -107,42 +104,45 @@ func (s *Spool) ReportedFailures(ctx context.Context, d DueReport) iter.Seq2[Rep
 				return err
 			})
 		for i := 0; err == nil && i < len(batches); i++ {
-			err = s.reportedOf(ctx, d, batches[i], yield)
+			var list []ReportedFailure
+			list, err = s.reportedOf(ctx, d, batches[i])
+			for _, f := range list {
+				if !yield(f, nil) {
+					return
+				}
+			}
 		}
-		if err != nil && !errors.Is(err, errStop) {
+		if err != nil {
 			yield(ReportedFailure{}, fmt.Errorf("read failures of job %s: %w", d.ID, err))
 		}
 	}
 }
 
-// reportedOf gives those of one batch. Where its list of recipients cannot be
+// reportedOf are those of one batch. Where its list of recipients cannot be
 // read any more, the outcomes still have the addresses.
-func (s *Spool) reportedOf(ctx context.Context, d DueReport, batch int64, yield func(ReportedFailure, error) bool) error {
+func (s *Spool) reportedOf(ctx context.Context, d DueReport, batch int64) (list []ReportedFailure, err error) {
 	var blob []byte
 	if err := s.row(ctx, `SELECT recipients FROM batches WHERE id = ?`, []any{batch}, &blob); err != nil {
-		return err
+		return nil, err
 	}
-	list, err := decodeRecipients(blob)
+	recipients, err := decodeRecipients(blob)
 	if err != nil {
 		s.log.Warn("a report goes without its recipients' parameters", "job", d.ID, "error", err)
 	}
-	return s.rows(ctx, `SELECT place, address, code, enhanced, reply, command, at FROM outcomes
+	err = s.rows(ctx, `SELECT place, address, code, enhanced, reply, command, at FROM outcomes
 		WHERE batch = ? AND owed = 1 AND id > ? AND id <= ? ORDER BY place`, []any{batch, d.after, d.upTo}, func(rows *sql.Rows) error {
 		var f ReportedFailure
 		var place, code, enhanced int
 		var at int64
-		if err := rows.Scan(&place, &f.Recipient.Address, &code, &enhanced, &f.Reply.Text, &f.Reply.Command, &at); err != nil {
-			return err
-		}
-		if place < len(list) {
-			f.Recipient = list[place]
+		err := rows.Scan(&place, &f.Recipient.Address, &code, &enhanced, &f.Reply.Text, &f.Reply.Command, &at)
+		if place < len(recipients) {
+			f.Recipient = recipients[place]
 		}
 		f.Reply.Code, f.At = unpackCode(code, enhanced), moment(at)
-		if !yield(f, nil) {
-			return errStop
-		}
-		return nil
+		list = append(list, f)
+		return err
 	})
+	return list, err
 }
 
 // CommitReport stores the message as the report that d asks for, and with it,
