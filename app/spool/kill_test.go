@@ -153,7 +153,7 @@ func TestKill(t *testing.T) {
 		s, err := Open(t.Context(), options(dir))
 		must(t, err)
 		checkSaid(t, s, said)
-		checkRows(t, s)
+		checkDebts(t, s)
 		var astray int
 		must(t, s.row(t.Context(), `SELECT count(*) FROM jobs j WHERE failed > 0
 			AND (owing > 0) + (SELECT count(*) FROM jobs r WHERE r.report_of = j.id) <> 1`, nil, &astray))

@@ -33,7 +33,7 @@ func testMigrate(t *testing.T, schema string) {
 	must(t, db.Close())
 
 	s := openAt(t, options(dir))
-	checkRows(t, s)
+	checkDebts(t, s)
 	var version int
 	must(t, s.pool.QueryRow(`SELECT max(version_id) FROM goose_db_version`).Scan(&version))
 	if version != 3 {
@@ -79,7 +79,7 @@ func testMigrate(t *testing.T, schema string) {
 	must(t, s.Finish(t.Context(), FinishRequest{Job: newsletter.ID, Number: 2, At: start,
 		Outcomes: answers(unknowns[0].Recipients, mail.StatusAccepted, mail.Reply{})}))
 	accept(t, s, jobID(500), envelope("office", recipients(1)), []byte("x"))
-	checkRows(t, s)
+	checkDebts(t, s)
 	// Of failures from before schema 3 nobody is told afterwards.
 	must(t, finishDue(t, s, due[0], mail.StatusFailed))
 	want := map[string]int{"schema1": 1, "schema2": 1, "schema3": 2}[schema]

@@ -15,7 +15,7 @@ import (
 
 // check compares everything that can be seen.
 func (m *model) check(rt *rapid.T) {
-	checkRows(rt, m.s)
+	checkDebts(rt, m.s)
 	m.checkReports(rt)
 	totals, err := m.s.Totals(rt.Context(), m.now)
 	must(rt, err)

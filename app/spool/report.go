@@ -26,7 +26,7 @@ type DueReport struct {
 }
 
 // reportDue is true of a job whose report is due, in a query on jobs.
-const reportDue = `owing > 0 AND queued = 0 AND (lane = 1 OR deferred = 0)`
+const reportDue = `owing > 0 AND sender <> '' AND queued = 0 AND (lane = 1 OR deferred = 0)`
 
 // owes says that the sender is to be told when a recipient of r fails. A
 // message from the null reverse-path is a report itself (RFC 5321 §4.5.5), and
@@ -184,7 +184,7 @@ func (t *tx) told(d DueReport, report mail.JobID, at time.Time) error {
 
 // claimReported keeps the bodies of jobs that are done but for their report. One
 // that is missing is no damage: the report goes without it. A debt whose
-// outcomes are lost cannot be paid, and is forgotten.
+// outcomes or sender are lost cannot be paid, and is forgotten.
 func (r *recovery) claimReported(t *tx) error {
 	type debtor struct {
 		id           mail.JobID
@@ -193,7 +193,7 @@ func (r *recovery) claimReported(t *tx) error {
 	}
 	var all []debtor
 	err := t.each(`SELECT j.id, j.seq, j.done_at, j.body,
-			(SELECT count(*) FROM batches b CROSS JOIN outcomes o ON o.batch = b.id WHERE b.job = j.seq AND o.owed = 1 AND o.id > j.reported)
+			(SELECT count(*) FROM batches b CROSS JOIN outcomes o ON o.batch = b.id WHERE b.job = j.seq AND o.owed = 1 AND o.id > j.reported AND j.sender <> '')
 		FROM jobs j INDEXED BY jobs_owing WHERE j.owing > 0`, nil, func(rows *sql.Rows) error {
 		var d debtor
 		err := rows.Scan(&d.id, &d.seq, &d.doneAt, &d.body, &d.counts)

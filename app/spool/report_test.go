@@ -28,6 +28,27 @@ func putReport(ctx context.Context, s *Spool, id mail.JobID, d DueReport, now ti
 	return in.CommitReport(ctx, env, d)
 }
 
+// checkDebts is checkRows, and holds what is owed against its invariants. Damage
+// may break them until the next Open.
+func checkDebts(t tb, s *Spool) {
+	t.Helper()
+	checkRows(t, s)
+	for _, c := range []struct{ what, query string }{
+		{"debts are miscounted", `SELECT count(*) FROM jobs j WHERE owing <>
+			(SELECT count(*) FROM batches b JOIN outcomes o ON o.batch = b.id WHERE b.job = j.seq AND o.owed = 1 AND o.id > j.reported)`},
+		{"something is owed that did not fail, or to nobody", `SELECT count(*) FROM outcomes o JOIN batches b ON b.id = o.batch JOIN jobs j ON j.seq = b.job
+			WHERE o.owed = 1 AND (o.status <> 4 OR j.sender = '')`},
+		{"a report owes one itself", `SELECT count(*) FROM jobs r WHERE report_of <> '' AND (sender <> '' OR owing <> 0 OR recipients <> 1)`},
+		{"a job that owes a report has no body", `SELECT count(*) FROM jobs j WHERE owing > 0 AND (body = 3 OR (body = 1) <> EXISTS (SELECT 1 FROM bodies b WHERE b.job = j.seq))`},
+	} {
+		var n int
+		must(t, s.row(t.Context(), c.query, nil, &n))
+		if n != 0 {
+			t.Fatalf("%s: %d rows", c.what, n)
+		}
+	}
+}
+
 // onlyDue is the one report that is due.
 func onlyDue(t testing.TB, s *Spool) DueReport {
 	t.Helper()
@@ -93,7 +114,7 @@ func TestWhatTheSenderIsToldAndWhen(t *testing.T) {
 				outcomes = append(outcomes, mail.Outcome{Address: env.Recipients[i].Address, Status: status, Reply: noSuchUser})
 			}
 			finish(t, s, jobID(1), 1, outcomes)
-			checkRows(t, s)
+			checkDebts(t, s)
 			if c.want == 0 {
 				wantNoneDue(t, s)
 				return
@@ -136,7 +157,7 @@ func TestEachFailureIsToldOnce(t *testing.T) {
 	}
 	must(t, putReport(t.Context(), s, jobID(3), second, start.Add(time.Hour), []byte("report")))
 	wantNoneDue(t, s)
-	checkRows(t, s)
+	checkDebts(t, s)
 	j, r := getJob(t, s, jobID(1)), getJob(t, s, jobID(3))
 	if j.Report != r.ID || !j.ReportedAt.Equal(start.Add(time.Hour)) || r.ReportOf != j.ID || r.ReportTo != env.From || r.From != "" {
 		t.Errorf("job %+v\nreport %+v", j, r)
@@ -167,7 +188,7 @@ func TestAReportIsStoredOnce(t *testing.T) {
 	if left := names(t, filepath.Join(s.dir, bodiesName)); stored != 1 || len(jobs) != 2 || len(left) != 1 {
 		t.Errorf("%d stored, %d jobs, files %v", stored, len(jobs), left)
 	}
-	checkRows(t, s)
+	checkDebts(t, s)
 }
 
 func TestAReportWithASenderIsRefused(t *testing.T) {
@@ -210,7 +231,7 @@ func TestBodyWaitsForItsReport(t *testing.T) {
 			if left := names(t, filepath.Join(dir, bodiesName)); len(left) != 0 {
 				t.Errorf("left: %v", left)
 			}
-			checkRows(t, s)
+			checkDebts(t, s)
 			if owes, err := s.Owes(t.Context(), "office"); owes || err != nil {
 				t.Errorf("still owes %v, %v", owes, err)
 			}
@@ -254,7 +275,7 @@ func TestReportOnAFullSpool(t *testing.T) {
 	finish(t, s, jobID(2), 1, answers(recipients(1), mail.StatusAccepted, mail.Reply{}))
 	must(t, putReport(t.Context(), s, jobID(3), d, start, make([]byte, 1000)))
 	wantNoneDue(t, s)
-	checkRows(t, s)
+	checkDebts(t, s)
 }
 
 func TestReportOnAFullDisk(t *testing.T) {
@@ -264,7 +285,7 @@ func TestReportOnAFullDisk(t *testing.T) {
 	wantErr(t, putReport(t.Context(), s, jobID(2), onlyDue(t, s), start, make([]byte, 100_000)), ErrDiskFull)
 	limitPages(t, s, 100_000)
 	must(t, putReport(t.Context(), s, jobID(2), onlyDue(t, s), start, make([]byte, 100_000)))
-	checkRows(t, s)
+	checkDebts(t, s)
 }
 
 // Whenever the power goes: the debt, or the report; never both, never neither.
@@ -299,7 +320,7 @@ func TestCrashAroundAReport(t *testing.T) {
 			must(t, putReport(t.Context(), s, jobID(2), d, start, make([]byte, inlineMax+1)))
 		}
 		wantNoneDue(t, s)
-		checkRows(t, s)
+		checkDebts(t, s)
 		must(t, s.Close())
 	}
 	if len(at) != 4 {
@@ -350,7 +371,7 @@ func TestDueReportsInPages(t *testing.T) {
 func TestDebtsAfterDamage(t *testing.T) {
 	o := options(t.TempDir())
 	s := openAt(t, o)
-	for n := range 3 {
+	for n := range 4 {
 		fail(t, s, jobID(n), envelope("office", recipients(4)), make([]byte, inlineMax+1))
 	}
 	must(t, s.write(t.Context(), func(tx *tx) error {
@@ -358,6 +379,7 @@ func TestDebtsAfterDamage(t *testing.T) {
 			`DELETE FROM outcomes WHERE batch = 1`,               // of the first job nothing is known
 			`DELETE FROM outcomes WHERE batch = 2 AND place = 1`, // of the second, something is missing
 			`UPDATE batches SET recipients = x'' WHERE id = 3`,   // of the third, the list of recipients
+			`UPDATE jobs SET sender = '' WHERE seq = 4`,          // of the fourth, who sent it
 		} {
 			if err := tx.do(query); err != nil {
 				return err
