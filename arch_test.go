@@ -47,6 +47,7 @@ var rules = map[string]rule{
 
 	"app/mail":     {[]string{"internal/wire", "internal/units"}, "vocabulary: everybody imports it, so it imports nobody"},
 	"app/say":      {[]string{"app/mail"}, "pure: words for people"},
+	"app/dsn":      {[]string{"app/mail", "app/say"}, "pure: values in, a message out"},
 	"app/batch":    {[]string{"internal/wire", "app/mail"}, "pure"},
 	"app/pace":     {[]string{"app/mail"}, "pure"},
 	"app/spool":    {with("app/mail", "internal/lite/pages"), "a stage does not know the other stages; app/run.go joins them"},
@@ -56,8 +57,8 @@ var rules = map[string]rule{
 	"app/secret":   {with("app/say"), "passwords only; knows no account"},
 	"app/settings": {with("app/mail", "app/say"), "one file; knows no stage"},
 	"app/apptest":  {with("app/mail"), "doubles for tests, below the stages"},
-	"app": {with("app/mail", "app/say", "app/batch", "app/pace", "app/spool", "app/proxy", "app/uplink", "app/reports", "app/secret", "app/settings",
-		"relayclient"), "the façade joins the stages, and is all that a skin sees"},
+	"app": {with("app/mail", "app/say", "app/batch", "app/dsn", "app/pace", "app/spool", "app/proxy", "app/uplink", "app/reports", "app/secret", "app/settings",
+		"relayclient", "assets"), "the façade joins the stages, and is all that a skin sees; reports to senders speak their language"},
 	"app/control": {with("app", "app/mail", "app/say"), "carries the façade over a socket"},
 
 	"assets":         {nil, "embedded data"},

@@ -242,8 +242,8 @@ func (e *Engine) testAccount(ctx context.Context, s settings.Account, password s
 	return u
 }
 
-// ForgetAccount removes an account and its secrets. An account whose mail
-// still waits is not removed.
+// ForgetAccount removes an account and its secrets. An account whose mail still
+// waits, or one of whose senders is still to be told of failures, is not removed.
 func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 	if _, err := e.account(name); err != nil {
 		return err
@@ -252,14 +252,19 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 	if err != nil {
 		return spoolError(err)
 	}
+	waits, err := e.spool.Owes(ctx, name) // reports that only this account can send
+	if err != nil {
+		return spoolError(err)
+	}
 	for _, l := range totals.Lanes {
-		if l.Account == name && l.Messages > 0 {
-			return words{
-				sentence: say.T("Mail of this account still waits."),
-				action:   say.T("Let it leave, or take it back in the queue."),
-				terminal: "Let it leave, or take it back with: companionctl queue cancel",
-			}.problem(nil)
-		}
+		waits = waits || l.Account == name && l.Messages > 0
+	}
+	if waits {
+		return words{
+			sentence: say.T("Mail of this account still waits."),
+			action:   say.T("Let it leave, or take it back in the queue."),
+			terminal: "Let it leave, or take it back with: companionctl queue cancel",
+		}.problem(nil)
 	}
 	e.change.Lock()
 	defer e.change.Unlock()

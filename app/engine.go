@@ -37,6 +37,7 @@ type Config struct {
 	Log          *slog.Logger
 	LogFile      string // where Log writes slog's JSON lines, for LogTail; "": to no file
 	Version      string
+	Locale       string // of the system, such as "it-IT", for what senders read; "": English
 }
 
 // Engine is the companion. Make it with New, then call Run once; Close it when

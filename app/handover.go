@@ -183,6 +183,9 @@ func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplin
 			failed++
 		}
 	}
+	if failed > 0 && b.From == "" { // nobody is left to be told (RFC 5321 §4.5.5)
+		s.log.Warn("a report was refused", "job", b.Job)
+	}
 	s.gate.feedback(now, accepted, deferred, failed)
 	s.worked()
 	s.handed()

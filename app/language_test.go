@@ -2,6 +2,7 @@ package app
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"servicesmtp.net/companion/app/proxy"
 	"servicesmtp.net/companion/app/say"
 	"servicesmtp.net/companion/app/secret"
+	"servicesmtp.net/companion/app/settings"
 )
 
 // Sentences are put together from parts, counts and times; another language
@@ -56,6 +58,46 @@ func TestStatesInItalian(t *testing.T) {
 	} {
 		if got := it.Words(c.words); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
+// What a sender reads is in the window's language, or the system's.
+func TestLanguageOfReports(t *testing.T) {
+	for _, c := range []struct{ choice, locale, want string }{
+		{"system", "", "Mail delivery report"},
+		{"system", "it-IT", "Rapporto di consegna"},
+		{"system", "it_CH.UTF-8", "Rapporto di consegna"},
+		{"system", "fr-FR", "Mail delivery report"},
+		{"en", "it-IT", "Mail delivery report"},
+		{"it", "de", "Rapporto di consegna"},
+	} {
+		e := &Engine{cfg: Config{Locale: c.locale}, settings: settings.Settings{Window: settings.Window{Language: c.choice}}}
+		if got := e.printer().Say("Mail delivery report"); got != c.want {
+			t.Errorf("%s on %q: %q, want %q", c.choice, c.locale, got, c.want)
+		}
+	}
+}
+
+func TestFailureWords(t *testing.T) {
+	for _, c := range []struct {
+		code        mail.Code
+		why, advice string // parts
+	}{
+		{mail.Code{Basic: 550, Enhanced: [3]int{5, 1, 1}}, "does not exist", "how the address is written"},
+		{mail.Code{Basic: 550, Enhanced: [3]int{5, 2, 2}}, "mailbox is full", "in another way"},
+		{mail.Code{Basic: 552, Enhanced: [3]int{5, 3, 4}}, "too large", "without large attachments"},
+		{mail.Code{Basic: 552}, "too large", "without large attachments"},
+		{mail.Code{Basic: 550}, "does not exist", "how the address is written"},
+		{mail.Code{Basic: 550, Enhanced: [3]int{5, 7, 1}}, "does not want", "words below"},
+		{mail.Code{Basic: 554}, "refused the message", "words below"},
+		{mail.Code{Basic: 553, Enhanced: [3]int{5, 6, 7}}, "letters", "plain letters"},
+		{mail.Code{Basic: 451, Enhanced: [3]int{4, 7, 1}}, "five days", "in another way"},
+		{mail.Code{}, "lost on this computer", "Send it again"},
+	} {
+		why, advice := failureWords(c.code)
+		if !strings.Contains(why.String(), c.why) || !strings.Contains(advice.String(), c.advice) {
+			t.Errorf("%v: %q, %q", c.code, why, advice)
 		}
 	}
 }

@@ -8,17 +8,19 @@ import (
 // reason puts a reply's code into plain words for the list of errors. The
 // enhanced code speaks first (RFC 3463 §3), then the basic one. The English
 // words are the key of their translations.
-func reason(c mail.Code) string {
+func reason(c mail.Code) string { return reasonText(c).Key }
+
+func reasonText(c mail.Code) say.Text {
 	if t, ok := enhancedReasons[[2]int{c.Enhanced[1], c.Enhanced[2]}]; ok && c.Enhanced[0] != 0 {
-		return t.Key
+		return t
 	}
 	if t, ok := basicReasons[c.Basic]; ok {
-		return t.Key
+		return t
 	}
 	if c.Permanent() {
-		return say.T("The server refused it for good.").Key
+		return say.T("The server refused it for good.")
 	}
-	return say.T("The server could not take it in time.").Key
+	return say.T("The server could not take it in time.")
 }
 
 var basicReasons = map[int]say.Text{

@@ -30,6 +30,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	g.Go(func() error { e.pub.run(senders); return nil })
 	g.Go(func() error { e.runAccounts(senders); return nil })
 	g.Go(func() error { e.watchDisk(senders); return nil })
+	g.Go(func() error { e.reportFailures(senders); return nil })
 	g.Go(func() error {
 		defer stopSenders()
 		return e.proxy.Run(ctx)

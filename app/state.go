@@ -165,6 +165,15 @@ type JobState struct {
 	State       string        `json:"state"`             // queued, sending, uncertain, done
 	FinishAt    *time.Time    `json:"finish_at,omitempty"`
 	LastReply   string        `json:"last_reply,omitempty"`
+	Report      *ReportState  `json:"report,omitempty"`    // that its sender got of failures
+	ReportTo    string        `json:"report_to,omitempty"` // of a report: whom it goes to
+	ReportOf    mail.JobID    `json:"report_of,omitempty"` // of a report: the job that it tells of
+}
+
+// ReportState is the latest report to a job's sender.
+type ReportState struct {
+	Job mail.JobID `json:"job"` // that takes it to him
+	At  time.Time  `json:"at"`
 }
 
 // Counts are recipients by status.

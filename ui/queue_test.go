@@ -141,6 +141,32 @@ func TestQueueOpensAJobAndComesBack(t *testing.T) {
 	}
 }
 
+// A message whose sender was told of failures says so, and the report is listed
+// by whom it goes to.
+func TestReportsOfFailures(t *testing.T) {
+	l := twoJobs()
+	l.jobs[1].Counts = app.Counts{Failed: 1}
+	l.jobs[1].Report = &app.ReportState{Job: "C", At: l.jobs[1].AcceptedAt}
+	report := l.jobs[1]
+	report.ID, report.From, report.ReportTo, report.ReportOf, report.Report = "C", "", "ada@shop.example", "A", nil
+	l.jobs = append(l.jobs, report)
+	u, d := listUI(t, l, oneAccount)
+	p := newQueuePage(u)
+	enterPage(u, p)
+	d.until(func() bool { n, _ := p.rows.Total(); return n == 3 })
+	if !says(u, "Report to ada@shop.example") {
+		t.Error("the list does not say what the report is")
+	}
+	const told = "A report of the failures was made for the sender"
+	for id, want := range map[int]bool{0: false, 1: true, 2: false} {
+		p.openJob(l.jobs[id])
+		if says(u, told) != want {
+			t.Errorf("job %s says that there is a report: %v", l.jobs[id].ID, !want)
+		}
+		p.closeJob()
+	}
+}
+
 func TestDoubtIsEndedAfterAQuestion(t *testing.T) {
 	l := twoJobs()
 	l.jobs[0].State, l.jobs[0].Counts = "uncertain", app.Counts{Accepted: 4950, Uncertain: 50}

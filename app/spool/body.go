@@ -12,7 +12,7 @@ import (
 	"servicesmtp.net/companion/app/mail"
 )
 
-// Body opens the message of a job that is not done. A body from a file is read
+// Body opens the message of a job that is not done, or that owes a report. A body from a file is read
 // as it is needed; one from the database, at most inlineMax, is in memory.
 // ErrNotFound where the job is done or unknown. ErrDamaged where the body is
 // missing: the job is then held, and OnProblem has heard of it.
@@ -65,8 +65,12 @@ func (s *Spool) missing(ctx context.Context, job mail.JobID) error {
 	return s.damaged(ctx, job)
 }
 
-// damaged holds a job without a whole body and says so.
+// damaged holds a job without a whole body and says so. Of one that is done only
+// a report could have used it, and goes without.
 func (s *Spool) damaged(ctx context.Context, job mail.JobID) error {
+	if j, err := s.Job(ctx, job); err == nil && j.State == JobDone {
+		return fmt.Errorf("read body of job %s: %w", job, ErrNotFound)
+	}
 	problem := fmt.Errorf("%w: the body of message %s is missing; it is kept and not sent", ErrDamaged, job)
 	if err := s.write(ctx, func(t *tx) error { return t.setDamaged(job, true) }); err != nil {
 		return errors.Join(problem, err)

@@ -26,11 +26,12 @@ type record struct {
 	count      int
 	firstTry   int64
 	acceptedAt int64
+	sender     string
 }
 
 const (
 	recordColumns = `SELECT b.id, b.job, j.id, b.number, b.account, b.lane, b.state, b.held, b.bound, b.store, b.attempts, b.attempt, b.round,
-		b.count, b.first_try, j.accepted_at `
+		b.count, b.first_try, j.accepted_at, j.sender `
 	recordByKey     = recordColumns + `FROM jobs j JOIN batches b ON b.job = j.seq WHERE j.id = ? AND b.number = ?`
 	recordByAttempt = recordColumns + `FROM attempts a JOIN batches b ON b.id = a.batch JOIN jobs j ON j.seq = b.job WHERE a.id = ?`
 )
@@ -101,7 +102,7 @@ func (t *tx) liveBatches(job mail.JobID) (live []record, err error) {
 // fields are where recordColumns go.
 func (r *record) fields() []any {
 	return []any{&r.id, &r.seq, &r.job, &r.number, &r.account, &r.lane, &r.state, &r.held, &r.bound, &r.store, &r.attempts, &r.attempt,
-		&r.round, &r.count, &r.firstTry, &r.acceptedAt}
+		&r.round, &r.count, &r.firstTry, &r.acceptedAt, &r.sender}
 }
 
 // dialled says that the relay may know the key.
@@ -115,6 +116,7 @@ func (r record) refuse(change string) error {
 // tally is a change of a job's counts.
 type tally struct {
 	queued, deferred, accepted, failed, uncertain, cancelled int
+	owing                                                    int // failures of which the sender is to be told
 	batches, live                                            int
 	last                                                     mail.Reply // the last one that was not a success, or zero
 }
@@ -131,11 +133,14 @@ func (c *tally) wait(round, n int) {
 // tally brings the counts of r's job up to date, in its row and in Totals, and
 // ends the job with its last batch.
 func (t *tx) tally(r record, c tally, at time.Time) error {
-	if _, err := t.exec(`UPDATE jobs SET queued = queued + ?, deferred = deferred + ?, accepted = accepted + ?, failed = failed + ?,
-			uncertain = uncertain + ?, cancelled = cancelled + ?, batches = batches + ?, live = live + ? WHERE seq = ?`,
-		c.queued, c.deferred, c.accepted, c.failed, c.uncertain, c.cancelled, c.batches, c.live, r.seq); err != nil {
+	due := false
+	if err := t.row(`UPDATE jobs SET queued = queued + ?, deferred = deferred + ?, accepted = accepted + ?, failed = failed + ?,
+			uncertain = uncertain + ?, cancelled = cancelled + ?, owing = owing + ?, batches = batches + ?, live = live + ?
+			WHERE seq = ? RETURNING `+reportDue,
+		[]any{c.queued, c.deferred, c.accepted, c.failed, c.uncertain, c.cancelled, c.owing, c.batches, c.live, r.seq}, &due); err != nil {
 		return fmt.Errorf("count recipients: %w", err)
 	}
+	t.due = t.due || due
 	if c.last.Code.Basic != 0 {
 		if _, err := t.exec(`UPDATE jobs SET last_code = ?, last_enhanced = ?, last_reply = ?, last_command = ? WHERE seq = ?`,
 			c.last.Code.Basic, packEnhanced(c.last.Code), c.last.Text, c.last.Command, r.seq); err != nil {
@@ -149,28 +154,41 @@ func (t *tx) tally(r record, c tally, at time.Time) error {
 	return t.endJob(r, at)
 }
 
-// endJob removes the body of a job that has no live batch left. What became of
-// it stays as history.
+// endJob removes the body of a job that has no live batch left, unless a report
+// to its sender needs it still. What became of it stays as history.
 func (t *tx) endJob(r record, at time.Time) error {
-	var live, body int
+	var live, body, owing int
 	var stored mail.ByteSize
-	if err := t.row(`SELECT live, body, stored FROM jobs WHERE seq = ?`, []any{r.seq}, &live, &body, &stored); err != nil {
+	if err := t.row(`SELECT live, body, owing, stored FROM jobs WHERE seq = ?`, []any{r.seq}, &live, &body, &owing, &stored); err != nil {
 		return fmt.Errorf("read job: %w", err)
 	}
 	if live > 0 {
 		return nil
 	}
-	if _, err := t.exec(`UPDATE jobs SET done_at = ?, body = 3, damaged = 0 WHERE seq = ?`, instant(at), r.seq); err != nil {
+	if _, err := t.exec(`UPDATE jobs SET done_at = ?, damaged = 0 WHERE seq = ?`, instant(at), r.seq); err != nil {
 		return fmt.Errorf("end job: %w", err)
 	}
-	if body == bodyInline {
-		if _, err := t.exec(`DELETE FROM bodies WHERE job = ?`, r.seq); err != nil {
-			return fmt.Errorf("remove body: %w", err)
-		}
-	} else {
-		t.gone = append(t.gone, r.job)
-	}
+	// A body that waits for its report counts no longer: a spool that is full
+	// of such could never store the reports.
 	t.counts = append(t.counts, count{laneKey: laneKey{r.account, r.lane}, messages: -1, bytes: -stored})
+	if owing > 0 {
+		return nil
+	}
+	return t.dropBody(r.seq, r.job, body)
+}
+
+// dropBody removes a body that nobody needs any more.
+func (t *tx) dropBody(seq int64, job mail.JobID, body int) error {
+	if _, err := t.exec(`UPDATE jobs SET body = 3 WHERE seq = ?`, seq); err != nil {
+		return fmt.Errorf("remove body: %w", err)
+	}
+	if body == bodyInFile {
+		t.gone = append(t.gone, job)
+		return nil
+	}
+	if _, err := t.exec(`DELETE FROM bodies WHERE job = ?`, seq); err != nil {
+		return fmt.Errorf("remove body: %w", err)
+	}
 	return nil
 }
 

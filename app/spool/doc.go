@@ -11,6 +11,8 @@
 //   - An attempt is on disk before Begin returns, hence before any dial.
 //   - A change that does not fit the present state returns ErrState and changes
 //     nothing; so does one that fails for lack of space, with ErrDiskFull.
+//   - A failure of which the sender is to be told stays a debt, and the message
+//     stays with it, until the report is stored: both in one transaction.
 //   - One process at a time has the spool open, by a lock that the operating
 //     system releases when the process ends.
 //   - A damaged database is replaced by what can be read of it, and a person is
@@ -19,6 +21,15 @@
 // It never sends, never decides when something is sent, never writes an
 // address or a part of a message into a log or an error, and never deletes
 // what it does not know to be its own.
+//
+// # Reports to senders
+//
+// A failure is *owed* when its message has a sender and NOTIFY asks for it; the
+// job then counts it. DueReports says which jobs' senders are to be told now
+// (see DueReport), CommitReport stores the report and settles the debt. The mark
+// is the highest outcome told, so that a failure that comes while a report is
+// written belongs to the next one. A job that is done and owes keeps its body,
+// which counts against MaxSize no longer, and is not pruned.
 //
 // # States of a batch
 //
@@ -95,6 +106,9 @@
 //     (TestModel).
 //   - What was acknowledged is there after kill -9 at any moment (TestKill,
 //     TestCrashBetweenFileAndRow, and TestModel's crash step).
+//   - Each failure that is owed is told in one report, whatever happens between
+//     (TestModel, TestKill, TestCrashAroundAReport, TestAReportIsStoredOnce), and
+//     nobody else is told (TestWhatTheSenderIsToldAndWhen).
 //   - A failed request leaves nothing behind and fails no other
 //     (TestOneFailingRequestFailsAlone, TestFileFaults, TestDatabaseFull,
 //     TestDiskFull).

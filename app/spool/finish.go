@@ -115,6 +115,7 @@ func (t *tx) finish(r record, f FinishRequest, list []mail.Recipient, sorted []m
 		if o.At.IsZero() {
 			o.At = f.At
 		}
+		owed := 0
 		switch o.Status {
 		case mail.StatusAccepted:
 			c.accepted++
@@ -122,13 +123,17 @@ func (t *tx) finish(r record, f FinishRequest, list []mail.Recipient, sorted []m
 		case mail.StatusFailed:
 			c.failed++
 			c.last = o.Reply
+			if r.owes(list[i]) {
+				owed = 1
+				c.owing++
+			}
 		case mail.StatusCancelled:
 			c.cancelled++
 		case mail.StatusDeferred:
 			later = append(later, list[i])
 			c.last = o.Reply
 		}
-		if err := t.outcome(r, i, list[i].Address, o); err != nil {
+		if err := t.outcome(r, i, list[i].Address, o, owed); err != nil {
 			return err
 		}
 	}
@@ -161,9 +166,9 @@ func (r record) deferred(now time.Time) mail.Status {
 	return mail.StatusDeferred
 }
 
-func (t *tx) outcome(r record, place int, address string, o mail.Outcome) error {
-	_, err := t.exec(`INSERT INTO outcomes (batch, place, address, status, code, enhanced, reply, command, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.id, place, address, o.Status, o.Reply.Code.Basic, packEnhanced(o.Reply.Code), o.Reply.Text, o.Reply.Command, micros(o.At))
+func (t *tx) outcome(r record, place int, address string, o mail.Outcome, owed int) error {
+	_, err := t.exec(`INSERT INTO outcomes (batch, place, address, status, code, enhanced, reply, command, at, owed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.id, place, address, o.Status, o.Reply.Code.Basic, packEnhanced(o.Reply.Code), o.Reply.Text, o.Reply.Command, micros(o.At), owed)
 	if err != nil {
 		return fmt.Errorf("store outcome: %w", err)
 	}

@@ -23,7 +23,7 @@ func TestDeferredGoIntoANewBatch(t *testing.T) {
 	}
 	later := start.Add(10 * time.Minute)
 	must(t, s.Finish(t.Context(), FinishRequest{Attempt: attempt, At: start.Add(time.Second), QueueID: "q1", Outcomes: outcomes, NotBefore: later}))
-	checkRows(t, s)
+	checkDebts(t, s)
 
 	if got := readyNow(t, s, "office", start); len(got) != 0 {
 		t.Fatalf("due too early: %+v", got)
@@ -76,7 +76,7 @@ func TestDeferralsEndFiveDaysAfterTheFirstTry(t *testing.T) {
 	for number, now := range []time.Time{first, first.Add(4 * 24 * time.Hour), first.Add(5*24*time.Hour + time.Second)} {
 		attempt := begin(t, s, jobID(1), number+1, now)
 		must(t, s.Finish(t.Context(), FinishRequest{Attempt: attempt, At: now, Outcomes: answers(list, mail.StatusDeferred, greylisted)}))
-		checkRows(t, s)
+		checkDebts(t, s)
 	}
 	j := getJob(t, s, jobID(1))
 	if j.Counts != (Counts{Failed: 1}) || j.State != JobDone || j.Batches != 3 {
@@ -87,6 +87,7 @@ func TestDeferralsEndFiveDaysAfterTheFirstTry(t *testing.T) {
 	if len(failed) != 1 || failed[0].Reply != greylisted || failed[0].Batch != 3 {
 		t.Errorf("failed %+v", failed)
 	}
+	must(t, putReport(t.Context(), s, jobID(2), onlyDue(t, s), start, []byte("report")))
 	_, _, err = s.Body(t.Context(), jobID(1))
 	wantErr(t, err, ErrNotFound)
 	if left := names(t, s.dir+"/"+bodiesName); len(left) != 0 {

@@ -51,6 +51,10 @@ type Job struct {
 	State       JobState
 	Damaged     bool       // the body is missing: it cannot be sent
 	LastReply   mail.Reply // the last one that was not a success, or zero
+	Report      mail.JobID // the latest report to its sender, or ""
+	ReportedAt  time.Time  // when that was stored
+	ReportOf    mail.JobID // of a report: the job that it tells of
+	ReportTo    string     // of a report: whom it goes to
 }
 
 // JobQuery selects jobs; the zero value is the first page of all.
@@ -64,20 +68,21 @@ type JobQuery struct {
 
 const jobColumns = `SELECT j.seq, j.id, j.account, j.lane, j.sender, j.size, j.accepted_at, j.done_at, j.flags, j.family, j.hello, j.auth,
 	j.ret, j.client_id, j.recipients, j.batches, j.live, j.queued, j.accepted, j.deferred, j.failed, j.uncertain, j.cancelled, j.damaged,
-	j.last_code, j.last_enhanced, j.last_reply, j.last_command,
+	j.last_code, j.last_enhanced, j.last_reply, j.last_command, j.report, j.told_at, j.report_of, j.report_to,
 	j.batches > j.live OR EXISTS (SELECT 1 FROM batches b WHERE b.job = j.seq AND b.state IN (2, 3, 4)),
 	EXISTS (SELECT 1 FROM batches b WHERE b.job = j.seq AND b.state IN (2, 3, 4) AND b.state = 4)
 	FROM jobs j `
 
 func scanJob(rows *sql.Rows) (j Job, seq int64, err error) {
-	var accepted, ended int64
+	var accepted, ended, told int64
 	var flags, live, code, enhanced int
 	var begun, doubt bool
 	c, r := &j.Counts, &j.LastReply
 	err = rows.Scan(&seq, &j.ID, &j.Account, &j.Lane, &j.From, &j.Size, &accepted, &ended, &flags, &j.Client.Family, &j.Client.Hello,
 		&j.Client.Auth, &j.Return, &j.ClientID, &j.Recipients, &j.Batches, &live, &c.Queued, &c.Accepted, &c.Deferred, &c.Failed,
-		&c.Uncertain, &c.Cancelled, &j.Damaged, &code, &enhanced, &r.Text, &r.Command, &begun, &doubt)
-	j.AcceptedAt, j.DoneAt = moment(accepted), moment(ended)
+		&c.Uncertain, &c.Cancelled, &j.Damaged, &code, &enhanced, &r.Text, &r.Command,
+		&j.Report, &told, &j.ReportOf, &j.ReportTo, &begun, &doubt)
+	j.AcceptedAt, j.DoneAt, j.ReportedAt = moment(accepted), moment(ended), moment(told)
 	j.Client.TLS = flags&flagClientTLS != 0
 	j.BatchesDone = j.Batches - live
 	r.Code = unpackCode(code, enhanced)

@@ -41,6 +41,7 @@ type Incoming struct {
 	file     bodyFile
 	w        *bufio.Writer // onto file
 	err      error         // first failure of Write
+	with     func(t *tx) error
 	done     bool
 }
 
@@ -187,6 +188,7 @@ func (in *Incoming) Commit(ctx context.Context, env mail.Envelope) error {
 	if err != nil {
 		return fmt.Errorf("accept message: %w", err)
 	}
+	m.with = in.with
 	if env.Job != in.job {
 		return fmt.Errorf("accept message: envelope of job %s: %w", env.Job, ErrState)
 	}

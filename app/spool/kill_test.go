@@ -44,7 +44,7 @@ func childBody(id mail.JobID) []byte {
 	return bytes.Repeat([]byte(id), size/len(id)+1)
 }
 
-// child accepts and sends without end, and says on standard output what it was
+// child accepts, sends and reports failures without end, and says on standard output what it was
 // told is durable.
 func child(dir string) error {
 	ctx := context.Background()
@@ -90,13 +90,33 @@ func child(dir string) error {
 				attempt, err := s.Begin(ctx, b.Job, b.Number, "main", start)
 				if err == nil {
 					say("begun", b.Job, b.Number)
-					err = s.Finish(ctx, FinishRequest{Attempt: attempt, At: start, Outcomes: answers(b.Recipients, mail.StatusAccepted, mail.Reply{})})
+					status := mail.StatusAccepted
+					if b.Number == 2 {
+						status = mail.StatusFailed
+					}
+					err = s.Finish(ctx, FinishRequest{Attempt: attempt, At: start, Outcomes: answers(b.Recipients, status, mail.Reply{})})
 				}
 				if err != nil {
 					say("error", err)
 					return
 				}
 				say("finished", b.Job, b.Number)
+			}
+		}
+	})
+	group.Go(func() {
+		for ; ; <-s.ReportsDue() {
+			due, _, err := s.DueReports(ctx, "", 10)
+			for i := 0; err == nil && i < len(due); i++ {
+				id := jobID(int(number.Add(1)))
+				if err = putReport(ctx, s, id, due[i], start, childBody(id)); err == nil {
+					say("accepted", id)
+					say("told", due[i].ID)
+				}
+			}
+			if err != nil {
+				say("error", err)
+				return
 			}
 		}
 	})
@@ -133,7 +153,13 @@ func TestKill(t *testing.T) {
 		s, err := Open(t.Context(), options(dir))
 		must(t, err)
 		checkSaid(t, s, said)
-		checkRows(t, s)
+		checkDebts(t, s)
+		var astray int
+		must(t, s.row(t.Context(), `SELECT count(*) FROM jobs j WHERE failed > 0
+			AND (owing > 0) + (SELECT count(*) FROM jobs r WHERE r.report_of = j.id) <> 1`, nil, &astray))
+		if astray != 0 {
+			t.Errorf("round %d: %d failures with neither a report nor a debt, or with both", round, astray)
+		}
 		for _, name := range names(t, filepath.Join(dir, bodiesName)) {
 			if strings.HasSuffix(name, durable.TempSuffix) {
 				t.Errorf("round %d: %s was not swept away", round, name)
@@ -145,6 +171,7 @@ func TestKill(t *testing.T) {
 
 func checkSaid(t *testing.T, s *Spool, said map[string]bool) {
 	t.Helper()
+	told := 0
 	for line := range said {
 		var word, id string
 		var number int
@@ -158,6 +185,11 @@ func checkSaid(t *testing.T, s *Spool, said map[string]bool) {
 			if j.State != JobDone && !bytes.Equal(readBody(t, s, j.ID), childBody(j.ID)) {
 				t.Errorf("%s: body differs", id)
 			}
+		case "told":
+			told++
+			if j := getJob(t, s, mail.JobID(id)); j.Report == "" {
+				t.Errorf("%s: the report is lost", id)
+			}
 		case "begun", "finished":
 			var state int
 			must(t, s.pool.QueryRow(`SELECT state FROM batches b JOIN jobs j ON j.seq = b.job WHERE j.id = ? AND number = ?`, id, number).Scan(&state))
@@ -166,6 +198,7 @@ func checkSaid(t *testing.T, s *Spool, said map[string]bool) {
 			}
 		}
 	}
+	t.Logf("%d reports were said to be stored", told)
 }
 
 // hookedFile runs a function between a body's last sync and its row.

@@ -20,7 +20,8 @@ type message struct {
 	env     mail.Envelope
 	inline  []byte // nil: a file
 	batches []encodedBatch
-	stored  mail.ByteSize // counts against MaxSize
+	stored  mail.ByteSize     // counts against MaxSize
+	with    func(t *tx) error // what else is one with it; nil: nothing
 }
 
 type encodedBatch struct {
@@ -109,6 +110,9 @@ func (m *message) insert(t *tx) error {
 		}
 	}
 	t.counts = append(t.counts, count{laneKey: laneKey{e.Account, e.Lane}, messages: 1, recipients: len(e.Recipients), bytes: m.stored})
+	if m.with != nil {
+		return m.with(t)
+	}
 	return nil
 }
 

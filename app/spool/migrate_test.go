@@ -17,7 +17,7 @@ import (
 // way), one message that nobody touched yet, and one that is done. Each
 // released schema gets such a file, and keeps it.
 func TestMigrate(t *testing.T) {
-	for _, schema := range []string{"schema1", "schema2"} {
+	for _, schema := range []string{"schema1", "schema2", "schema3"} {
 		t.Run(schema, func(t *testing.T) { testMigrate(t, schema) })
 	}
 }
@@ -33,10 +33,10 @@ func testMigrate(t *testing.T, schema string) {
 	must(t, db.Close())
 
 	s := openAt(t, options(dir))
-	checkRows(t, s)
+	checkDebts(t, s)
 	var version int
 	must(t, s.pool.QueryRow(`SELECT max(version_id) FROM goose_db_version`).Scan(&version))
-	if version != 2 {
+	if version != 3 {
 		t.Errorf("version %d", version)
 	}
 	var states []JobState
@@ -79,7 +79,19 @@ func testMigrate(t *testing.T, schema string) {
 	must(t, s.Finish(t.Context(), FinishRequest{Job: newsletter.ID, Number: 2, At: start,
 		Outcomes: answers(unknowns[0].Recipients, mail.StatusAccepted, mail.Reply{})}))
 	accept(t, s, jobID(500), envelope("office", recipients(1)), []byte("x"))
-	checkRows(t, s)
+	checkDebts(t, s)
+	// Of failures from before schema 3 nobody is told afterwards.
+	must(t, finishDue(t, s, due[0], mail.StatusFailed))
+	want := map[string]int{"schema1": 1, "schema2": 1, "schema3": 2}[schema]
+	if got := onlyDue(t, s); got.ID != newsletter.ID || got.Failures != want {
+		t.Errorf("due report %+v, want %d failures", got, want)
+	}
+}
+
+func finishDue(t *testing.T, s *Spool, b mail.Batch, status mail.Status) error {
+	t.Helper()
+	attempt := begin(t, s, b.Job, b.Number, start.AddDate(1, 0, 0))
+	return s.Finish(t.Context(), FinishRequest{Attempt: attempt, At: start.AddDate(1, 0, 0), Outcomes: answers(b.Recipients, status, noSuchUser)})
 }
 
 func TestANewerSchemaIsRefused(t *testing.T) {

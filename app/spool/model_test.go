@@ -40,6 +40,8 @@ func TestModel(t *testing.T) {
 			"crash":         m.crash,
 			"wait":          m.wait,
 			"prune":         m.prune,
+			"listReports":   m.listReports,
+			"report":        m.report,
 		})
 	})
 }
@@ -50,7 +52,8 @@ type model struct {
 	dir  string
 	now  time.Time
 	jobs []*modelJob
-	next int // number of the next job
+	next int        // number of the next job
+	due  []modelDue // as once listed
 }
 
 type modelJob struct {
@@ -59,6 +62,12 @@ type modelJob struct {
 	body     []byte
 	batches  []*modelBatch
 	doneAt   time.Time
+	lane     mail.Lane
+	never    map[string]bool // recipients with NOTIFY=NEVER
+	owed     int             // failures of which the sender is to be told
+	reports  int             // that he got
+	report   mail.JobID
+	reportOf mail.JobID
 }
 
 type modelBatch struct {
@@ -142,9 +151,15 @@ func (m *model) accept(rt *rapid.T) {
 	m.next++
 	n := rapid.IntRange(1, 8).Draw(rt, "recipients")
 	size := rapid.SampledFrom([]int{0, 1, 500, 500, 500, inlineMax + 1}).Draw(rt, "size")
-	j := &modelJob{id: jobID(m.next), accepted: m.now, body: bytes.Repeat([]byte{byte(m.next)}, size)}
+	j := &modelJob{id: jobID(m.next), accepted: m.now, body: bytes.Repeat([]byte{byte(m.next)}, size), never: make(map[string]bool)}
 	env := envelope("office", recipients(n))
 	env.AcceptedAt = m.now
+	env.Lane = rapid.SampledFrom([]mail.Lane{mail.Bulk, mail.Personal}).Draw(rt, "lane")
+	j.lane = env.Lane
+	for never := rapid.IntRange(0, n).Draw(rt, "never"); never > 0; never-- {
+		env.Recipients[never-1].Notify = []string{"NEVER"}
+		j.never[env.Recipients[never-1].Address] = true
+	}
 	must(rt, put(rt.Context(), m.s, j.id, env, j.body))
 	for i, list := range inThrees(env.Recipients) {
 		b := &modelBatch{Number: i + 1, State: ready}
@@ -234,6 +249,11 @@ func (m *model) finishWith(rt *rapid.T, j *modelJob, b *modelBatch, f FinishRequ
 	}
 	b.end(mail.StatusAccepted)
 	b.Status = status
+	for i, to := range b.Recipients {
+		if status[i] == mail.StatusFailed && !j.never[to] && j.reportOf == "" {
+			j.owed++
+		}
+	}
 	if len(later) > 0 {
 		j.batches = append(j.batches, &modelBatch{Number: len(j.batches) + 1, State: ready, Round: b.Round + 1, NotBefore: f.NotBefore,
 			FirstTry: b.FirstTry, Recipients: later})
@@ -366,7 +386,7 @@ func (m *model) prune(rt *rapid.T) {
 	before := m.now.Add(-time.Duration(rapid.IntRange(0, 48).Draw(rt, "hours")) * time.Hour)
 	n, err := m.s.Prune(rt.Context(), before)
 	must(rt, err)
-	kept := slices.DeleteFunc(slices.Clone(m.jobs), func(j *modelJob) bool { return !j.doneAt.IsZero() && j.doneAt.Before(before) })
+	kept := slices.DeleteFunc(slices.Clone(m.jobs), func(j *modelJob) bool { return !j.doneAt.IsZero() && j.doneAt.Before(before) && j.owed == 0 })
 	if n != len(m.jobs)-len(kept) {
 		rt.Fatalf("pruned %d, want %d", n, len(m.jobs)-len(kept))
 	}

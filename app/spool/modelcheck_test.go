@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -14,15 +15,47 @@ import (
 
 // check compares everything that can be seen.
 func (m *model) check(rt *rapid.T) {
-	checkRows(rt, m.s)
-	var due []string
-	var lane LaneTotal
+	checkDebts(rt, m.s)
+	m.checkReports(rt)
+	totals, err := m.s.Totals(rt.Context(), m.now)
+	must(rt, err)
 	var bytesWanted mail.ByteSize
 	for _, j := range m.jobs {
-		m.checkJob(rt, j, &lane)
 		if j.doneAt.IsZero() {
-			lane.Messages++
 			bytesWanted += mail.ByteSize(len(j.body))
+		}
+	}
+	lanes := 0
+	for _, lane := range []mail.Lane{mail.Personal, mail.Bulk} {
+		want := m.checkLane(rt, lane)
+		if want.Messages == 0 {
+			continue
+		}
+		if lanes == len(totals.Lanes) {
+			rt.Fatalf("totals %+v, want %+v too", totals, want)
+		}
+		got := totals.Lanes[lanes]
+		if got.Next = (time.Time{}); got != want {
+			rt.Fatalf("totals %+v, want %+v", got, want)
+		}
+		lanes++
+	}
+	if len(totals.Lanes) != lanes || (lanes == 0) != (totals.Bytes == 0) || lanes > 0 && totals.Bytes <= bytesWanted {
+		rt.Fatalf("totals %+v, want %d lanes and more than %d bytes", totals, lanes, bytesWanted)
+	}
+}
+
+// checkLane compares the jobs of a lane, and counts what waits in it.
+func (m *model) checkLane(rt *rapid.T, lane mail.Lane) LaneTotal {
+	total := LaneTotal{Account: "office", Lane: lane}
+	var due, got []string
+	for _, j := range m.jobs {
+		if j.lane != lane {
+			continue
+		}
+		m.checkJob(rt, j, &total)
+		if j.doneAt.IsZero() {
+			total.Messages++
 		}
 		for _, b := range j.batches {
 			if b.State == ready && b.Held == heldNot && !b.NotBefore.After(m.now) {
@@ -30,25 +63,13 @@ func (m *model) check(rt *rapid.T) {
 			}
 		}
 	}
-	var got []string
-	for _, b := range readyNow(rt, m.s, "office", m.now) {
+	for _, b := range readyIn(rt, m.s, "office", lane, m.now) {
 		got = append(got, fmt.Sprint(b.Job, ".", b.Number))
 	}
 	if d := cmp.Diff(due, got); d != "" {
 		rt.Fatalf("ready:\n%s", d)
 	}
-	totals, err := m.s.Totals(rt.Context(), m.now)
-	must(rt, err)
-	if lane.Messages == 0 {
-		if len(totals.Lanes) != 0 || totals.Bytes != 0 {
-			rt.Fatalf("totals of an empty spool: %+v", totals)
-		}
-		return
-	}
-	t := totals.Lanes[0]
-	if len(totals.Lanes) != 1 || t.Messages != lane.Messages || t.Recipients != lane.Recipients || t.Uncertain != lane.Uncertain || totals.Bytes <= bytesWanted {
-		rt.Fatalf("totals %+v, want %+v and more than %d bytes", totals, lane, bytesWanted)
-	}
+	return total
 }
 
 func (m *model) checkJob(rt *rapid.T, j *modelJob, lane *LaneTotal) {
@@ -89,7 +110,10 @@ func (m *model) checkJob(rt *rapid.T, j *modelJob, lane *LaneTotal) {
 	if job.Counts != want || !job.DoneAt.Equal(j.doneAt) || job.Batches != len(j.batches) {
 		rt.Fatalf("job %+v, want %+v, done %v", job, want, j.doneAt)
 	}
-	if j.doneAt.IsZero() {
+	if job.Report != j.report || job.ReportOf != j.reportOf {
+		rt.Fatalf("job %+v, want report %q, report of %q", job, j.report, j.reportOf)
+	}
+	if j.doneAt.IsZero() || j.owed > 0 {
 		if !bytes.Equal(readBody(rt, m.s, j.id), j.body) {
 			rt.Fatalf("job %s: the body changed", j.id)
 		}

@@ -15,6 +15,7 @@ const (
 )
 
 // Prune forgets the jobs that were done before a time, and returns how many.
+// One whose sender is still to be told of failures is not done with.
 // Attempts stay a day longer at least, because the pace counts them.
 func (s *Spool) Prune(ctx context.Context, before time.Time) (jobs int, err error) {
 	for {
@@ -47,7 +48,7 @@ func (s *Spool) Prune(ctx context.Context, before time.Time) (jobs int, err erro
 
 func (t *tx) prune(before time.Time) (int, error) {
 	var old []int64
-	err := t.each(`SELECT seq FROM jobs WHERE done_at > 0 AND done_at < ? LIMIT ?`, []any{micros(before), pruneStep}, func(rows *sql.Rows) error {
+	err := t.each(`SELECT seq FROM jobs WHERE done_at > 0 AND done_at < ? AND owing = 0 LIMIT ?`, []any{micros(before), pruneStep}, func(rows *sql.Rows) error {
 		var seq int64
 		err := rows.Scan(&seq)
 		old = append(old, seq)

@@ -95,6 +95,9 @@ func (r *recovery) run(t *tx) error {
 	if err != nil {
 		return fmt.Errorf("match bodies: %w", err)
 	}
+	if err := r.claimReported(t); err != nil {
+		return fmt.Errorf("match bodies: %w", err)
+	}
 	for _, id := range r.missing {
 		if err := t.setDamaged(id, true); err != nil {
 			return fmt.Errorf("set damaged message aside: %w", err)

@@ -66,6 +66,9 @@ func (b *builder) build(ctx context.Context, cut bool) error {
 		if err := b.bodies(ctx, tx); err != nil {
 			return fmt.Errorf("store bodies: %w", err)
 		}
+		if err := b.debts(ctx, tx); err != nil {
+			return fmt.Errorf("count debts: %w", err)
+		}
 		return b.sequences(ctx, tx)
 	})
 }
@@ -175,6 +178,22 @@ func (b *builder) bodies(ctx context.Context, tx *sql.Tx) error {
 		}
 	})
 	return failed
+}
+
+// debts counts anew of which failures senders are still to be told. A report
+// whose message is lost goes without it.
+func (b *builder) debts(ctx context.Context, tx *sql.Tx) error {
+	for _, query := range []string{
+		`UPDATE jobs SET owing = (SELECT count(*) FROM batches b CROSS JOIN outcomes o ON o.batch = b.id
+			WHERE b.job = jobs.seq AND o.owed = 1 AND o.id > jobs.reported AND jobs.sender <> '')`,
+		`UPDATE jobs SET body = 3 WHERE done_at > 0 AND (owing = 0 OR body = 1 AND NOT EXISTS (SELECT 1 FROM bodies WHERE job = seq))`,
+		`DELETE FROM bodies WHERE job IN (SELECT seq FROM jobs WHERE body <> 1)`,
+	} {
+		if _, err := tx.ExecContext(ctx, query); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sequences makes sure that numbers of lost rows are not given again.

@@ -81,6 +81,8 @@ type Spool struct {
 
 	mu     sync.Mutex // guards opened
 	opened map[mail.JobID]bool
+
+	due chan struct{} // see ReportsDue
 }
 
 // bodyFile is a file on its way to disk: a *durable.File.
@@ -104,7 +106,7 @@ func open(ctx context.Context, o Options, network func(dir string) (string, erro
 	}
 	s := &Spool{
 		dir: o.Dir, split: o.Split, max: o.MaxSize, keep: o.KeepHistory, log: o.Log, report: o.OnProblem,
-		opened: make(map[mail.JobID]bool), stopCheck: func() {},
+		opened: make(map[mail.JobID]bool), stopCheck: func() {}, due: make(chan struct{}, 1),
 		create: func(path string) (bodyFile, error) { return durable.Create(path) },
 	}
 	if s.report == nil {

@@ -105,6 +105,9 @@ func (s *Spool) committed(t *tx) {
 	for _, id := range t.gone {
 		s.removeBody(id)
 	}
+	if t.due {
+		s.sayDue()
+	}
 }
 
 // loadTotals counts the rows once, at Open.

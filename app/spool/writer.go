@@ -141,6 +141,7 @@ type tx struct {
 	// out after COMMIT.
 	counts []count
 	gone   []mail.JobID // bodies to remove
+	due    bool         // a report may be due; said once too often does no harm
 }
 
 // apply runs one request in a savepoint. An error of the request is the

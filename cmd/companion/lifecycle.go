@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"fyne.io/fyne/v2/lang"
+
 	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/app/control"
 	"servicesmtp.net/companion/app/say"
@@ -88,6 +90,7 @@ func (l *lifecycle) run(ctx context.Context, takeOver bool) (err error) {
 	defer func() { err = errors.Join(err, secrets.Close()) }()
 	e, err := app.New(ctx, app.Config{
 		Settings: s, SettingsPath: l.config, DataDir: l.data, Secrets: secrets, Log: l.log, Version: version, LogFile: l.logFile,
+		Locale: lang.SystemLocale().LanguageString(),
 	})
 	if err != nil {
 		return err

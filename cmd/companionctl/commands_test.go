@@ -130,7 +130,9 @@ func TestQueue(t *testing.T) {
 	old := newsletter()
 	old.ID, old.From, old.State, old.FinishAt = "01KABCDEFGHJKMNPQRSTVWXYZ1", "täglich@example.com", "done", nil
 	old.Counts = app.Counts{Accepted: 490, Failed: 10}
-	f.jobs = []app.JobPage{{Jobs: []app.JobState{newsletter(), old}, Next: "c2"}}
+	report := newsletter()
+	report.ID, report.From, report.ReportTo, report.ReportOf, report.Lane = "01KABCDEFGHJKMNPQRSTVWXYZ9", "", "news@example.com", old.ID, "personal"
+	f.jobs = []app.JobPage{{Jobs: []app.JobState{report, newsletter(), old}, Next: "c2"}}
 	golden(t, "queue.txt", s.must(exitDone, "queue", "list"))
 	golden(t, "queue.json", s.must(exitDone, "queue", "list", "--json", "--account", "office", "--limit", "2", "--cursor", "c1"))
 
@@ -139,6 +141,7 @@ func TestQueue(t *testing.T) {
 		{Address: "x\x1b]0;owned\x07@b.example", Batch: 2, Status: "failed", Code: "550 5.1.1", Reply: "no such\r\nuser", At: now.AddDate(-1, 0, 0)},
 		{Address: "c@b.example", Batch: 3, Status: "queued"},
 	}}
+	f.detail.Report = &app.ReportState{Job: "01KABCDEFGHJKMNPQRSTVWXYZ9", At: now}
 	f.detail.Counts, f.detail.LastReply = app.Counts{Queued: 348, Accepted: 150, Failed: 1, Uncertain: 1}, "451 later"
 	id := string(f.detail.ID)
 	golden(t, "job.txt", s.must(exitDone, "queue", "show", id))

@@ -95,12 +95,11 @@ func (q *queueShow) Run(inv *invocation) error {
 }
 
 func (inv *invocation) job(d app.JobDetail) {
-	from := d.From
-	if from == "" {
-		from = "(a report)"
-	}
 	inv.line("Message     %s", d.ID)
-	inv.line("From        %s", oneLine(from))
+	inv.line("From        %s", sender(d.JobState))
+	if d.ReportOf != "" {
+		inv.line("Tells of    %s", d.ReportOf)
+	}
 	inv.line("Account     %s", d.Account)
 	inv.line("Size        %s", d.Size)
 	inv.line("Taken       %s", inv.clock(d.AcceptedAt))
@@ -111,6 +110,9 @@ func (inv *invocation) job(d app.JobDetail) {
 	}
 	if d.LastReply != "" {
 		inv.line("Last reply  %s", oneLine(d.LastReply))
+	}
+	if d.Report != nil {
+		inv.line("Report      made for the sender, %s, message %s", inv.clock(d.Report.At), d.Report.Job)
 	}
 	if d.Counts.Uncertain > 0 {
 		inv.line("\nNobody knows whether the uncertain ones were sent. Decide for each batch:\n"+
@@ -210,7 +212,7 @@ func (q *queueCancel) Run(inv *invocation) error {
 			}
 			left := d.Counts.Queued + d.Counts.Deferred
 			if err := inv.confirm(fmt.Sprintf("Take back the message from %s? It then never reaches %s; %s already have it.",
-				oneLine(d.From), plural(left, "recipient", "recipients"), number(int64(d.Counts.Accepted)))); err != nil {
+				sender(d.JobState), plural(left, "recipient", "recipients"), number(int64(d.Counts.Accepted)))); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 
+	golocale "github.com/jeandeaual/go-locale"
+
 	"servicesmtp.net/companion/app"
 	"servicesmtp.net/companion/app/control"
 	"servicesmtp.net/companion/app/settings"
@@ -58,7 +60,11 @@ func (r *runCommand) Run(inv *invocation) (err error) {
 	}
 	secrets := openSecrets(inv.data, log.With("part", "secret"))
 	defer func() { err = errors.Join(err, secrets.Close()) }()
-	e, err := inv.open(inv.ctx, app.Config{Settings: s, SettingsPath: inv.config, DataDir: inv.data, Secrets: secrets, Log: log, Version: version})
+	locale, err := golocale.GetLocale()
+	if err != nil {
+		log.Warn("the system's language is not known, reports to senders are in English", "err", err)
+	}
+	e, err := inv.open(inv.ctx, app.Config{Settings: s, SettingsPath: inv.config, DataDir: inv.data, Secrets: secrets, Log: log, Version: version, Locale: locale})
 	if err != nil {
 		return err
 	}

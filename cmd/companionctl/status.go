@@ -179,11 +179,19 @@ func (inv *invocation) accounts(all []app.AccountState) {
 func (inv *invocation) jobs(all []app.JobState) {
 	t := table{head: []string{"ID", "FROM", ">SIZE", ">SENT", ">FAILED", "STATE", "DONE AT"}}
 	for _, j := range all {
-		from := j.From
-		if from == "" {
-			from = "(a report)" // the null reverse-path, RFC 5321 §4.5.5
-		}
-		t.add(string(j.ID), shorten(from, 40), j.Size.String(), sentOf(j), number(int64(j.Counts.Failed)), j.State, inv.clockOr(j.FinishAt, "-"))
+		t.add(string(j.ID), shorten(sender(j), 40), j.Size.String(), sentOf(j), number(int64(j.Counts.Failed)), j.State, inv.clockOr(j.FinishAt, "-"))
 	}
 	t.print(inv.out)
+}
+
+// sender is whose mail it is. The null reverse-path is that of reports (RFC 5321
+// §4.5.5), and of our own it is known whom they go to.
+func sender(j app.JobState) string {
+	switch {
+	case j.ReportTo != "":
+		return "(report to " + oneLine(j.ReportTo) + ")"
+	case j.From == "":
+		return "(a report)"
+	}
+	return oneLine(j.From)
 }

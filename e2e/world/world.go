@@ -41,6 +41,7 @@ type Options struct {
 	Listen   string // "": a free port on 127.0.0.1
 	TLS      string // the companion's address with TLS; "": none
 	Settings string // more lines for companion.toml
+	Limits   string // lines of the relay's [limits]
 	Data     string // "": a folder of the test's
 
 	Window string   // start this build of the desktop app, not companionctl
@@ -54,6 +55,21 @@ type Options struct {
 func New(t testing.TB, o Options) *World {
 	t.Helper()
 	w := Relay(t, o)
+	w.WriteCompanionConfig()
+	w.StartCompanion()
+	return w
+}
+
+// Foreign starts a companion whose relay is somebody else's, at these addresses
+// and with this authority. It has no API, and takes any password.
+func Foreign(t testing.TB, o Options, starttls, tls string, ca []byte) *World {
+	t.Helper()
+	w := &World{T: t, Dir: t.TempDir(), Opts: o, Submission: []string{starttls, tls}, Password: "right"}
+	if err := os.Mkdir(w.Path("relay"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.Write("relay/ca.pem", string(ca))
+	w.Write("password", w.Password)
 	w.WriteCompanionConfig()
 	w.StartCompanion()
 	return w
@@ -112,7 +128,9 @@ listen = %q
 route = %q
 [inbound]
 listen = []
-`, starttls, tls, api, route))
+[limits]
+%s
+`, starttls, tls, api, route, w.Opts.Limits))
 }
 
 // WriteCompanionConfig writes companion.toml.
@@ -134,13 +152,17 @@ func (w *World) WriteCompanionConfig() {
 	if w.Opts.TLS != "" {
 		secure = fmt.Sprintf("%q", w.Opts.TLS)
 	}
+	api := ""
+	if w.API != "" {
+		api = "https://" + w.API
+	}
 	head := fmt.Sprintf("[[account]]\nname = \"alice\"\nuser = \"alice\"\ncredential = \"file:%s\"\n", w.Path("password"))
 	if w.Opts.Fresh {
 		head = "[service]\n"
 	}
 	w.Write("companion.toml", head+fmt.Sprintf(`
 endpoints = ["starttls://%s", "tls://%s"]
-api = "https://%s"
+api = %q
 ca_file = "%s"
 [listen]
 addresses = [%q]
@@ -149,7 +171,7 @@ auth = %q
 [pace]
 recipients_per_minute = %d
 %s
-`, w.Submission[0], w.Submission[1], w.API, w.Path("relay/ca.pem"), listen, secure, auth, rpm, w.Opts.Settings))
+`, w.Submission[0], w.Submission[1], api, w.Path("relay/ca.pem"), listen, secure, auth, rpm, w.Opts.Settings))
 }
 
 // AddAccount opens an account at the relay and keeps its password.

@@ -185,7 +185,7 @@ func Finished(p say.Printer, j app.JobState) (n Notification, ok bool) {
 		return Notification{}, false
 	}
 	n = Notification{ID: "job-" + string(j.ID), Job: j.ID, Deed: app.DeedQueue, Button: DeedLabel(p, app.DeedQueue), Account: j.Account}
-	n.Title = p.Text(say.T("The newsletter of {{.From}} is out.").With("From", shorten(sender(p, j.From), maxTrayFrom)))
+	n.Title = p.Text(say.T("The newsletter of {{.From}} is out.").With("From", shorten(sender(p, j), maxTrayFrom)))
 	c := outcome(j)
 	parts := say.Words{say.N(c.Accepted, "{{.N}} recipient was sent it.", "{{.N}} recipients were sent it.")}
 	if c.Failed > 0 {

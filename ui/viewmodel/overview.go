@@ -142,12 +142,15 @@ func NewJobCards(p say.Printer, s app.State, now time.Time) (cards []JobCard, mo
 func newJobCard(p say.Printer, j app.JobState, a app.AccountState, now time.Time) JobCard {
 	gone := settled(j)
 	c := JobCard{
-		ID: j.ID, Title: sender(p, j.From), Share: share(int64(gone), int64(j.Recipients)),
+		ID: j.ID, Title: sender(p, j), Share: share(int64(gone), int64(j.Recipients)),
 		Kind: p.Say("Newsletter"), Doubt: j.State == jobUncertain,
 		Count:   p.Text(say.N(j.Recipients, "{{.Done}} of {{.N}} recipient", "{{.Done}} of {{.N}} recipients").With("Done", gone)),
 		Batches: p.Text(say.N(j.Batches, "{{.Done}} of {{.N}} batch", "{{.Done}} of {{.N}} batches").With("Done", j.BatchesDone)),
 	}
-	if j.Lane == mail.Personal.String() {
+	switch {
+	case j.ReportTo != "":
+		c.Kind = p.Say("Report of failures")
+	case j.Lane == mail.Personal.String():
 		c.Kind = p.Say("Personal message")
 	}
 	c.Tone, c.State = jobState(p, j, a)
@@ -169,12 +172,16 @@ func newJobCard(p say.Printer, j app.JobState, a app.AccountState, now time.Time
 }
 
 // sender is whose mail it is; the empty reverse-path is that of reports
-// (RFC 5321 §4.5.5).
-func sender(p say.Printer, from string) string {
-	if from == "" {
+// (RFC 5321 §4.5.5), and of those that the companion made itself it is known
+// whom they go to.
+func sender(p say.Printer, j app.JobState) string {
+	switch {
+	case j.ReportTo != "":
+		return p.Text(say.T("Report to {{.Address}}").With("Address", j.ReportTo))
+	case j.From == "":
 		return p.Say("Automatic report")
 	}
-	return from
+	return j.From
 }
 
 // Notice is a word of the service.

@@ -52,7 +52,7 @@ type JobRow struct {
 // NewJobRow says one job. accounts are those of the State.
 func NewJobRow(p say.Printer, j app.JobState, accounts []app.AccountState, now time.Time) JobRow {
 	r := JobRow{
-		Job: j, From: sender(p, j.From), Size: p.Size(j.Size), Account: j.Account,
+		Job: j, From: sender(p, j), Size: p.Size(j.Size), Account: j.Account,
 		When: p.Moment(say.Moment{Time: j.AcceptedAt, Now: now}), Recipients: p.Number(int64(j.Recipients)),
 	}
 	if j.State != jobDone {
@@ -207,6 +207,7 @@ type JobView struct {
 	Finish          string  // "" where it is not known
 	Counts          []Count // those that are not 0
 	LastReply       string  // of a server, or ""
+	Report          string  // that the sender was told of failures, or ""
 
 	Doubt       string // what is in doubt and why; "" where nothing is
 	MayRetry    bool
@@ -217,18 +218,21 @@ type JobView struct {
 func NewJobView(p say.Printer, j app.JobState, accounts []app.AccountState, now time.Time) JobView {
 	a := accountOf(accounts, j.Account)
 	v := JobView{
-		Title: sender(p, j.From), Share: share(int64(settled(j)), int64(j.Recipients)),
+		Title: sender(p, j), Share: share(int64(settled(j)), int64(j.Recipients)),
 		Progress:  p.Text(say.N(j.Recipients, "{{.Done}} of {{.N}} recipient", "{{.Done}} of {{.N}} recipients").With("Done", settled(j))),
 		Batches:   p.Text(say.N(j.Batches, "{{.Done}} of {{.N}} batch", "{{.Done}} of {{.N}} batches").With("Done", j.BatchesDone)),
 		LastReply: j.LastReply, MayRetry: mayRetry(j, a), MayTakeBack: mayTakeBack(j), Counts: counts(p, outcome(j)),
 	}
-	v.Subtitle = p.Text(kind(j.Lane).With("When", say.Moment{Time: j.AcceptedAt, Now: now}).With("Size", j.Size))
+	v.Subtitle = p.Text(kind(j).With("When", say.Moment{Time: j.AcceptedAt, Now: now}).With("Size", j.Size))
 	if len(accounts) > 1 {
 		v.Subtitle = p.Text(say.T("{{.What}}, account {{.Account}}").With("What", v.Subtitle).With("Account", j.Account))
 	}
 	v.State, v.Words = jobState(p, j, a)
 	if j.FinishAt != nil && j.State != jobDone {
 		v.Finish = p.Text(say.T("Done at {{.At}}").With("At", say.Moment{Time: *j.FinishAt, Now: now}))
+	}
+	if j.Report != nil {
+		v.Report = p.Text(say.T("A report of the failures was made for the sender: {{.At}}.").With("At", say.Moment{Time: j.Report.At, Now: now}))
 	}
 	if j.State == jobUncertain {
 		v.Doubt = p.Words(say.Words{
@@ -240,8 +244,11 @@ func NewJobView(p say.Printer, j app.JobState, accounts []app.AccountState, now 
 	return v
 }
 
-func kind(lane string) say.Text {
-	if lane == mail.Personal.String() {
+func kind(j app.JobState) say.Text {
+	switch {
+	case j.ReportTo != "":
+		return say.T("Report of failures, {{.Size}}, made {{.When}}")
+	case j.Lane == mail.Personal.String():
 		return say.T("Personal message, {{.Size}}, handed in {{.When}}")
 	}
 	return say.T("Newsletter, {{.Size}}, handed in {{.When}}")

@@ -71,6 +71,26 @@ func TestJobRow(t *testing.T) {
 	}
 }
 
+// A report of ours says whom it goes to, and its message says that there is one.
+func TestReportsAreShown(t *testing.T) {
+	report := app.JobState{ID: "B", Lane: "personal", ReportTo: "alice@example.com", ReportOf: "A", AcceptedAt: queueNow, Size: 2000, Recipients: 1}
+	if got := NewJobRow(say.English, report, nil, queueNow).From; got != "Report to alice@example.com" {
+		t.Errorf("in the list: %q", got)
+	}
+	v := NewJobView(say.English, report, nil, queueNow)
+	if v.Title != "Report to alice@example.com" || !strings.HasPrefix(v.Subtitle, "Report of failures, 2\u00a0KB, made ") || v.Report != "" {
+		t.Errorf("by itself: %+v", v)
+	}
+	if c := newJobCard(say.English, report, app.AccountState{}, queueNow); c.Kind != "Report of failures" {
+		t.Errorf("card %+v", c)
+	}
+	letter := app.JobState{ID: "A", From: "alice@example.com", Report: &app.ReportState{Job: "B", At: queueNow}}
+	want := "A report of the failures was made for the sender: " + queueNow.Format("15:04") + "."
+	if got := NewJobView(say.English, letter, nil, queueNow).Report; got != want {
+		t.Errorf("of the message: %q, want %q", got, want)
+	}
+}
+
 func TestQueueActions(t *testing.T) {
 	runs := app.AccountState{Name: "a", Mood: app.MoodIdle}
 	full := app.AccountState{Name: "b", Mood: app.MoodSending, Messages: 2}

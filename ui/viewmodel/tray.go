@@ -78,7 +78,7 @@ func NewTray(p say.Printer, s app.State) Tray {
 	tell("state", state)
 	for _, j := range runningNewsletters(s) {
 		tell("job-"+string(j.ID), p.Text(say.T("{{.From}}: {{.Percent}}").
-			With("From", shorten(sender(p, j.From), maxTrayFrom)).With("Percent", p.Percent(percent(int64(settled(j)), int64(j.Recipients))))))
+			With("From", shorten(sender(p, j), maxTrayFrom)).With("Percent", p.Percent(percent(int64(settled(j)), int64(j.Recipients))))))
 	}
 	tell("quota", quotaLine(p, s.Accounts))
 	works := len(s.Accounts) > 0 && s.Mood != "" && s.Mood != app.MoodStarting && s.Mood != app.MoodStopping
