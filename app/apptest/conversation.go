@@ -15,6 +15,7 @@ import (
 // conversation is one connection, on one goroutine.
 type conversation struct {
 	relay    *Relay
+	raw      net.Conn // as it was accepted
 	nc       net.Conn // TLS over the dialled connection once that has begun
 	br       *bufio.Reader
 	number   int
@@ -30,7 +31,7 @@ type conversation struct {
 }
 
 func newConversation(r *Relay, nc net.Conn, number int, implicit bool) *conversation {
-	return &conversation{relay: r, nc: nc, number: number, implicit: implicit, br: bufio.NewReaderSize(nc, 64<<10)}
+	return &conversation{relay: r, raw: nc, nc: nc, number: number, implicit: implicit, br: bufio.NewReaderSize(nc, 64<<10)}
 }
 
 // reader is what comes from the client.
@@ -158,18 +159,19 @@ type rest struct {
 func (r rest) Read(p []byte) (int, error) { return r.r.Read(p) }
 
 func (c *conversation) ehlo() reply {
+	o := c.relay.settings()
 	lines := []string{"relay.test"}
-	offers := []string{"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN", "SIZE 100000000",
-		fmt.Sprintf("LIMITS RCPTMAX=%d", c.relay.options.RecipientLimit)}
+	offers := []string{"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN",
+		fmt.Sprintf("SIZE %d", o.SizeLimit), fmt.Sprintf("LIMITS RCPTMAX=%d", o.RecipientLimit)}
 	if c.secure {
-		offers = append(offers, "AUTH "+strings.Join(c.relay.options.Mechanisms, " "))
+		offers = append(offers, "AUTH "+strings.Join(o.Mechanisms, " "))
 	} else {
 		offers = append(offers, "STARTTLS")
 	}
-	for _, o := range offers {
-		keyword, _, _ := strings.Cut(o, " ")
-		if !slices.Contains(c.relay.options.Omit, keyword) {
-			lines = append(lines, o)
+	for _, line := range offers {
+		keyword, _, _ := strings.Cut(line, " ")
+		if !slices.Contains(o.Omit, keyword) {
+			lines = append(lines, line)
 		}
 	}
 	return reply{250, strings.Join(lines, "\n")}
@@ -177,9 +179,10 @@ func (c *conversation) ehlo() reply {
 
 // auth takes PLAIN and LOGIN, with and without an initial response.
 func (c *conversation) auth(args string) reply {
+	o := c.relay.settings()
 	mechanism, initial, has := strings.Cut(args, " ")
 	mechanism = strings.ToUpper(mechanism)
-	if !slices.Contains(c.relay.options.Mechanisms, mechanism) {
+	if !slices.Contains(o.Mechanisms, mechanism) {
 		return reply{504, "5.5.4 unknown mechanism"}
 	}
 	prompts := []string{"Username:", "Password:"}
@@ -204,7 +207,6 @@ func (c *conversation) auth(args string) reply {
 		_, rest, _ := strings.Cut(answers[0], "\x00")
 		answers = strings.SplitN(rest, "\x00", 2)
 	}
-	o := c.relay.options
 	if len(answers) != 2 || (o.User != "" && answers[0] != o.User) || (o.Password != "" && answers[1] != o.Password) {
 		return reply{535, "5.7.8 wrong user name or password"}
 	}

@@ -21,6 +21,9 @@ func (c *conversation) mail(line string) reply {
 		return reply{530, "5.7.0 authenticate first"}
 	}
 	c.tx.MailLine, c.tx.From, c.tx.EnvelopeID = line, address(line), parameter(line, "ENVID")
+	if size, err := strconv.ParseInt(parameter(line, "SIZE"), 10, 64); err == nil && size > c.relay.options.SizeLimit {
+		return reply{552, "5.3.4 message too large"} // RFC 1870 §6.2
+	}
 	if key := c.relay.keyOf(c.tx.EnvelopeID); key != "" {
 		c.replay = c.relay.keys[key]
 	}
