@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -100,6 +101,9 @@ func (s *sender) answers(ctx context.Context, batches []mail.Batch, ask question
 		return err
 	}
 	for i, a := range list {
+		if a.Envid != keys[i] {
+			return fmt.Errorf("the relay answered about %q in place of %q", a.Envid, keys[i])
+		}
 		if err := s.answered(ctx, batches[i], a); err != nil {
 			return err
 		}
@@ -123,10 +127,12 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 		err = s.spool.Finish(ctx, f)
 	case relayclient.BatchStateClosed:
 		err = s.spool.FinishClosed(ctx, b.Job, b.Number, now)
-	default:
+	case relayclient.BatchStateUnknown:
 		if err = s.spool.Replay(ctx, b.Job, b.Number, now); errors.Is(err, spool.ErrState) && now.Sub(b.FirstTry) > spool.KeyLife {
 			err = s.spool.MarkUncertain(ctx, b.Job, b.Number, mail.Reply{}, now)
 		}
+	default:
+		return fmt.Errorf("the relay answered %q about a batch", a.State)
 	}
 	if errors.Is(err, spool.ErrState) { // settled by somebody else meanwhile
 		log.Info("batch was settled already")

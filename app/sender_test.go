@@ -28,6 +28,7 @@ type senderTest struct {
 	sender   *sender
 	password atomic.Value // string
 	jobs     int
+	body     string // "": a short one
 	end      func()
 }
 
@@ -87,12 +88,12 @@ func (b *senderTest) start() {
 func (b *senderTest) accept(n int, domain string) mail.JobID {
 	b.t.Helper()
 	b.jobs++
-	id := mail.JobID(fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ69G5F%02d", b.jobs))
+	id := b.jobID(b.jobs)
 	in, err := b.spool.Create(b.t.Context(), id, 0)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if _, err := in.Write([]byte("Subject: test\r\n\r\n.hello\r\n")); err != nil {
+	if _, err := in.Write([]byte("Subject: test\r\n\r\n.hello\r\n" + b.body)); err != nil {
 		b.t.Fatal(err)
 	}
 	env := mail.Envelope{Job: id, Account: "office", Lane: mail.Bulk, From: "news@example.com", AcceptedAt: time.Now()}
@@ -348,4 +349,11 @@ func TestAFullDiskDoesNotLoseAnAnswer(t *testing.T) {
 			t.Errorf("job %+v, hold %+v", b.job(id), b.sender.holdState())
 		}
 	})
+}
+
+// nextJob is the id of the message that accept stores next.
+func (b *senderTest) nextJob() mail.JobID { return b.jobID(b.jobs + 1) }
+
+func (b *senderTest) jobID(n int) mail.JobID {
+	return mail.JobID(fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ69G5F%02d", n))
 }

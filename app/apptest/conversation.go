@@ -68,7 +68,7 @@ func (c *conversation) run() {
 		line = strings.TrimRight(line, "\r\n")
 		verb, args, _ := strings.Cut(line, " ")
 		verb = strings.ToUpper(verb)
-		c.note(verb, waited)
+		c.note(verb, line, waited)
 		if !c.handle(verb, args, line) {
 			return
 		}
@@ -76,7 +76,7 @@ func (c *conversation) run() {
 }
 
 // note records a command that came.
-func (c *conversation) note(verb string, waited bool) {
+func (c *conversation) note(verb, line string, waited bool) {
 	c.relay.mu.Lock()
 	defer c.relay.mu.Unlock()
 	c.relay.commands = append(c.relay.commands, verb)
@@ -90,7 +90,7 @@ func (c *conversation) note(verb string, waited bool) {
 		if c.open {
 			return
 		}
-		c.tx = &Transaction{Connection: c.number, MailAt: time.Now()}
+		c.tx = &Transaction{Connection: c.number, MailAt: time.Now(), MailLine: line, From: address(line), EnvelopeID: parameter(line, "ENVID")}
 		c.relay.transactions = append(c.relay.transactions, c.tx)
 		c.decisions, c.replay = make(map[string]reply), nil
 	}
@@ -113,7 +113,7 @@ func (c *conversation) handle(verb, args, line string) bool {
 			return c.say(reply{503, "5.5.1 a transaction is open"}) // RFC 5321 §4.1.4
 		}
 		c.last = reply{}
-		goOn := c.do(Mail, func() reply { return c.mail(line) })
+		goOn := c.do(Mail, c.mailReply)
 		c.open = c.last.code/100 == 2
 		return goOn
 	case "RCPT":

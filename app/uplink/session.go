@@ -194,7 +194,7 @@ func (s *Session) authenticate(ctx context.Context, password string) *ConnectErr
 		return lost(err)
 	case r.Code.Basic == 235:
 		return nil
-	case r.Code.Basic == 535: // the only reply that blames the password (RFC 4954 §6)
+	case r.Code.Basic == 535, r.Code.Basic == 530: // the only replies that blame the login (RFC 4954 §6)
 		return refused(mail.HoldCredentials, "The server refuses user name and password.", r)
 	}
 	return turnedAway(r)
