@@ -128,9 +128,7 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 	case relayclient.BatchStateClosed:
 		err = s.spool.FinishClosed(ctx, b.Job, b.Number, now)
 	case relayclient.BatchStateUnknown:
-		if err = s.spool.Replay(ctx, b.Job, b.Number, now); errors.Is(err, spool.ErrState) && now.Sub(b.FirstTry) > spool.KeyLife {
-			err = s.spool.MarkUncertain(ctx, b.Job, b.Number, mail.Reply{}, now)
-		}
+		err = s.replay(ctx, b, now)
 	default:
 		return fmt.Errorf("the relay answered %q about a batch", a.State)
 	}
@@ -142,6 +140,25 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 		log.Info("the relay has answered about a batch")
 	}
 	return err
+}
+
+// replay makes a batch ready under its own key, for the store that it was
+// offered to; where that is not known, or the key is too old for the relay to
+// remember, a person decides.
+func (s *sender) replay(ctx context.Context, b mail.Batch, now time.Time) error {
+	s.relay.learnStore(ctx)
+	err := spool.ErrOtherStore
+	switch store := s.relay.store.Load(); {
+	case b.Store != "" && store == nil:
+		return errors.New("the relay does not tell its store")
+	case b.Store != "" && *store == b.Store:
+		err = s.spool.Replay(ctx, b.Job, b.Number, now)
+	}
+	if !errors.Is(err, spool.ErrOtherStore) && !errors.Is(err, spool.ErrOldKey) {
+		return err
+	}
+	s.log.Warn("nobody can say whether a batch was accepted, a person must decide", "job", b.Job, "batch", b.Number, "err", err)
+	return s.spool.MarkUncertain(ctx, b.Job, b.Number, mail.Reply{}, now)
 }
 
 // decisions are the outcomes of a batch that the relay has.

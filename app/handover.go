@@ -22,6 +22,9 @@ const bodyRetry = time.Hour
 // work some time later: what has passed the gate may still be answered.
 func (s *sender) handOver(ctx, work context.Context, b mail.Batch, t *ticket) (again bool) {
 	s.relay.learnStore(ctx)
+	if s.forgotten(work, b, time.Now()) {
+		return true
+	}
 	attempt, err := s.spool.Begin(work, b.Job, b.Number, s.relay.storeName(), time.Now())
 	if err != nil {
 		return s.notBegun(work, b, err)
@@ -53,6 +56,23 @@ func (s *sender) handOver(ctx, work context.Context, b mail.Batch, t *ticket) (a
 	}
 	log.Info("batch handed over", "verdict", result.Verdict.String(), "replayed", result.Replayed, "attempt", b.Attempts+1)
 	return s.settle(ctx, work, b, attempt, session, result)
+}
+
+// forgotten leaves a batch to a person that may be at the relay, and is so old
+// that the relay no longer knows its key: a computer was off for a year.
+func (s *sender) forgotten(work context.Context, b mail.Batch, now time.Time) bool {
+	if now.Sub(b.FirstTry) <= spool.KeyLife {
+		return false
+	}
+	err := s.spool.MarkUncertain(work, b.Job, b.Number, mail.Reply{}, now)
+	switch {
+	case err == nil:
+		s.log.Warn("the relay has forgotten the batch, a person must decide", "job", b.Job, "batch", b.Number)
+	case !errors.Is(err, spool.ErrState): // which says that it cannot have been accepted
+		s.log.Error("doubt cannot be stored", "job", b.Job, "batch", b.Number, "err", err)
+		s.hold(mail.Hold{Reason: mail.HoldStorage})
+	}
+	return err == nil || !errors.Is(err, spool.ErrState)
 }
 
 // wasDead says that a connection ended before the batch came to the gate: where

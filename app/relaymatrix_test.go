@@ -165,6 +165,7 @@ func (m *matrixTest) result(c cell, before int) seen {
 	if h := m.sender.holdState(); h != nil {
 		m.t.Errorf("still held: %+v", h)
 	}
+	checkFrozen(m.t, m.relay.Transactions())
 	accepted := map[string]int{}
 	for _, tx := range m.relay.Accepted() {
 		for _, r := range tx.Taken {
@@ -190,6 +191,29 @@ func (m *matrixTest) result(c cell, before int) seen {
 		}
 	}
 	return seen{holds: m.saidHolds(), deeds: m.deeds(before), end: ends(count, has, list)}
+}
+
+// checkFrozen holds that whatever is offered under one key is the same every
+// time: no number stands for two batches.
+func checkFrozen(t *testing.T, list []apptest.Transaction) {
+	t.Helper()
+	first := map[string]apptest.Transaction{}
+	for _, tx := range list {
+		f, ok := first[tx.EnvelopeID]
+		if !ok || len(f.Offered) < len(tx.Offered) {
+			first[tx.EnvelopeID] = tx
+		}
+		if !ok {
+			continue
+		}
+		n := min(len(f.Offered), len(tx.Offered))
+		if tx.From != f.From || tx.MailLine != f.MailLine || !slices.Equal(tx.Offered[:n], f.Offered[:n]) {
+			t.Errorf("%s was offered as %q to %v, then as %q to %v", tx.EnvelopeID, f.MailLine, f.Offered, tx.MailLine, tx.Offered)
+		}
+		if tx.Size > 0 && f.Size > 0 && tx.BodySum != f.BodySum {
+			t.Errorf("%s was offered with another body", tx.EnvelopeID)
+		}
+	}
 }
 
 func (m *matrixTest) saidHolds() string {

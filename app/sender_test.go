@@ -30,6 +30,7 @@ type senderTest struct {
 	jobs     int
 	body     string // "": a short one
 	end      func()
+	stop     func() // ends the sender alone
 }
 
 func newSenderTest(t *testing.T, o apptest.Options, l pace.Limits) *senderTest {
@@ -74,9 +75,9 @@ func (b *senderTest) start() {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); b.sender.run(ctx) }()
+	b.stop = func() { cancel(); <-done }
 	b.end = func() {
-		cancel()
-		<-done
+		b.stop()
 		b.relay.Close()
 		if err := b.spool.Close(); err != nil {
 			b.t.Error(err)
