@@ -143,15 +143,20 @@ func (t *transaction) account(r mail.Reply) (Result, bool) {
 	case permanent && sig.Token == wire.TokenClosed:
 		return Result{Verdict: Closed, LeftAt: t.leftAt, Reusable: reusable}, true
 	case transient && sig.Token == wire.TokenPace:
-		h := mail.Hold{Reason: mail.HoldPace}
-		if sig.Retry > 0 {
-			h.Until = time.Now().Add(sig.Retry)
-		}
-		return t.held(h, r, reusable), true
+		return t.held(slower(sig.Retry), r, reusable), true
 	case transient && sig.Token == wire.TokenMoved:
 		return t.held(mail.Hold{Reason: mail.HoldBusy, Detail: Moved}, r, false), true
 	}
 	return Result{}, false
+}
+
+// slower is the hold for a relay that asked to wait; it need not say how long.
+func slower(retry time.Duration) mail.Hold {
+	h := mail.Hold{Reason: mail.HoldPace}
+	if retry > 0 {
+		h.Until = time.Now().Add(retry)
+	}
+	return h
 }
 
 // login is the result of a reply about the login, by its code (RFC 4954 §6):
