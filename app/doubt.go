@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -100,6 +101,9 @@ func (s *sender) answers(ctx context.Context, batches []mail.Batch, ask question
 		return err
 	}
 	for i, a := range list {
+		if a.Envid != keys[i] {
+			return fmt.Errorf("the relay answered about %q in place of %q", a.Envid, keys[i])
+		}
 		if err := s.answered(ctx, batches[i], a); err != nil {
 			return err
 		}
@@ -123,10 +127,10 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 		err = s.spool.Finish(ctx, f)
 	case relayclient.BatchStateClosed:
 		err = s.spool.FinishClosed(ctx, b.Job, b.Number, now)
+	case relayclient.BatchStateUnknown:
+		err = s.replay(ctx, b, now)
 	default:
-		if err = s.spool.Replay(ctx, b.Job, b.Number, now); errors.Is(err, spool.ErrState) && now.Sub(b.FirstTry) > spool.KeyLife {
-			err = s.spool.MarkUncertain(ctx, b.Job, b.Number, mail.Reply{}, now)
-		}
+		return fmt.Errorf("the relay answered %q about a batch", a.State)
 	}
 	if errors.Is(err, spool.ErrState) { // settled by somebody else meanwhile
 		log.Info("batch was settled already")
@@ -136,6 +140,25 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 		log.Info("the relay has answered about a batch")
 	}
 	return err
+}
+
+// replay makes a batch ready under its own key, for the store that it was
+// offered to; where that is not known, or the key is too old for the relay to
+// remember, a person decides.
+func (s *sender) replay(ctx context.Context, b mail.Batch, now time.Time) error {
+	s.relay.learnStore(ctx)
+	err := spool.ErrOtherStore
+	switch store := s.relay.store.Load(); {
+	case b.Store != "" && store == nil:
+		return errors.New("the relay does not tell its store")
+	case b.Store != "" && *store == b.Store:
+		err = s.spool.Replay(ctx, b.Job, b.Number, now)
+	}
+	if !errors.Is(err, spool.ErrOtherStore) && !errors.Is(err, spool.ErrOldKey) {
+		return err
+	}
+	s.log.Warn("nobody can say whether a batch was accepted, a person must decide", "job", b.Job, "batch", b.Number, "err", err)
+	return s.spool.MarkUncertain(ctx, b.Job, b.Number, mail.Reply{}, now)
 }
 
 // decisions are the outcomes of a batch that the relay has.

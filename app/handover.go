@@ -22,42 +22,87 @@ const bodyRetry = time.Hour
 // work some time later: what has passed the gate may still be answered.
 func (s *sender) handOver(ctx, work context.Context, b mail.Batch, t *ticket) (again bool) {
 	s.relay.learnStore(ctx)
+	if s.forgotten(work, b, time.Now()) {
+		return true
+	}
 	attempt, err := s.spool.Begin(work, b.Job, b.Number, s.relay.storeName(), time.Now())
 	if err != nil {
 		return s.notBegun(work, b, err)
 	}
 	log := s.log.With("job", b.Job, "batch", b.Number, "rcpt_count", len(b.Recipients))
-	session, err := s.session(ctx)
+	body, _, err := s.spool.Body(work, b.Job)
+	if err != nil {
+		log.Error("stored message cannot be read", "err", err)
+		s.giveUp(work, attempt, time.Now().Add(bodyRetry))
+		return true
+	}
+	defer body.Close()
+	session, kept, err := s.session(ctx)
 	if err != nil {
 		s.giveUp(work, attempt, time.Time{})
 		s.notConnected(ctx, err)
 		return true
 	}
-	body, _, err := s.spool.Body(work, b.Job)
-	if err != nil {
-		log.Error("stored message cannot be read", "err", err)
-		s.idle.put(session)
-		s.giveUp(work, attempt, time.Now().Add(bodyRetry))
-		return true
+	result := s.send(ctx, work, session, b, body, t)
+	if kept && wasDead(result) && ctx.Err() == nil {
+		// Not a byte of the body was read, and the attempt goes on over a connection of its own.
+		log.Debug("a kept connection had ended", "err", result.Err)
+		if session, err = s.dial(ctx); err != nil {
+			s.giveUp(work, attempt, time.Time{})
+			s.notConnected(ctx, err)
+			return true
+		}
+		result = s.send(ctx, work, session, b, body, t)
 	}
-	defer body.Close()
+	log.Info("batch handed over", "verdict", result.Verdict.String(), "replayed", result.Replayed, "attempt", b.Attempts+1)
+	return s.settle(ctx, work, b, attempt, session, result)
+}
+
+// forgotten leaves a batch to a person that may be at the relay, and is so old
+// that the relay no longer knows its key: a computer was off for a year.
+func (s *sender) forgotten(work context.Context, b mail.Batch, now time.Time) bool {
+	if now.Sub(b.FirstTry) <= spool.KeyLife {
+		return false
+	}
+	err := s.spool.MarkUncertain(work, b.Job, b.Number, mail.Reply{}, now)
+	switch {
+	case err == nil:
+		s.log.Warn("the relay has forgotten the batch, a person must decide", "job", b.Job, "batch", b.Number)
+	case !errors.Is(err, spool.ErrState): // which says that it cannot have been accepted
+		s.log.Error("doubt cannot be stored", "job", b.Job, "batch", b.Number, "err", err)
+		s.hold(mail.Hold{Reason: mail.HoldStorage})
+	}
+	return err == nil || !errors.Is(err, spool.ErrState)
+}
+
+// wasDead says that a connection ended before the batch came to the gate: where
+// it was kept from an earlier batch, that says nothing about the relay.
+func wasDead(r uplink.Result) bool {
+	return r.Verdict == uplink.Returned && r.LeftAt.IsZero() && !r.Reusable && !errors.Is(r.Err, uplink.ErrGate) && !errors.Is(r.Err, errTooLong)
+}
+
+// send hands the batch to a session, and keeps the session for the next one.
+func (s *sender) send(ctx, work context.Context, session *uplink.Session, b mail.Batch, body io.Reader, t *ticket) uplink.Result {
 	// Cancelled at once while it has not left; from then on only with work.
 	sending, cancel := context.WithCancelCause(work)
 	defer cancel(nil)
 	release := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	result := session.Send(sending, b, io.Reader(body), func(context.Context) error {
+	w := watch(offerLimit, cancel)
+	defer w.end()
+	result := session.Send(sending, b, body, func(context.Context) error {
+		w.end() // the pace decides how long it takes to pass
 		if err := t.pass(ctx); err != nil {
 			return err
 		}
 		release()
+		w = watch(transferLimit(b.Size), cancel)
 		return nil
 	})
 	release()
 	if result.Reusable {
 		s.idle.put(session)
 	}
-	log.Info("batch handed over", "verdict", result.Verdict.String(), "replayed", result.Replayed, "attempt", b.Attempts+1)
-	return s.settle(ctx, work, b, attempt, session, result)
+	return result
 }
 
 // notBegun deals with a batch that could not be taken: it was cancelled
@@ -77,11 +122,17 @@ func (s *sender) notBegun(work context.Context, b mail.Batch, err error) (again 
 	return true
 }
 
-// session is an idle connection that still works, or a new one.
-func (s *sender) session(ctx context.Context) (*uplink.Session, error) {
+// session is an idle connection that still works (kept), or a new one.
+func (s *sender) session(ctx context.Context) (session *uplink.Session, kept bool, err error) {
 	if session := s.idle.take(ctx); session != nil {
-		return session, nil
+		return session, true, nil
 	}
+	session, err = s.dial(ctx)
+	return session, false, err
+}
+
+// dial makes a new connection.
+func (s *sender) dial(ctx context.Context) (*uplink.Session, error) {
 	session, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -134,6 +185,7 @@ func (s *sender) settle(ctx, work context.Context, b mail.Batch, attempt int64, 
 		if r.Hold.Reason == mail.HoldPace {
 			s.gate.slowDown(now, max(r.Hold.Until.Sub(now), 0))
 		}
+		s.refused(ctx, r.Hold)
 		s.hold(r.Hold)
 	case uplink.Closed:
 		s.persist(work, func() error { return s.spool.FinishClosed(work, b.Job, b.Number, now) })
@@ -154,7 +206,7 @@ func (s *sender) doubtful(r uplink.Result) bool {
 		return false
 	}
 	for _, o := range r.Outcomes {
-		if o.Reply.Code.Basic == 421 && o.Reply.Command != "RCPT" {
+		if o.Reply.Code.Basic == 421 && o.Reply.Command == uplink.EndOfData {
 			return true
 		}
 	}
@@ -186,14 +238,47 @@ func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplin
 	if failed > 0 && b.From == "" { // nobody is left to be told (RFC 5321 §4.5.5)
 		s.log.Warn("a report was refused", "job", b.Job)
 	}
-	s.gate.feedback(now, accepted, deferred, failed)
-	s.worked()
-	s.handed()
 	f := spool.FinishRequest{
 		Attempt: attempt, LeftAt: r.LeftAt, At: now, QueueID: r.QueueID, Outcomes: r.Outcomes,
 		NotBefore: now.Add(pace.Backoff(b.Round, rand.Uint64())),
 	}
+	if accepted > 0 && onlyTooMany(r.Outcomes) {
+		f.NotBefore, deferred = time.Time{}, 0 // the rest goes at once, and there is no trouble in that
+	}
+	s.gate.feedback(now, accepted, deferred, failed)
+	if h, later := ofServer(r); later {
+		s.hold(h)
+	} else {
+		s.worked()
+	}
+	s.handed()
 	s.persist(work, func() error { return s.spool.Finish(work, f) })
+}
+
+// onlyTooMany says that whoever was deferred was only one too many for one
+// transaction (RFC 5321 §4.5.3.1.10).
+func onlyTooMany(list []mail.Outcome) bool {
+	for _, o := range list {
+		if o.Status == mail.StatusDeferred && (o.Reply.Code.Basic != 452 || o.Reply.Code.Enhanced != [3]int{4, 5, 3}) {
+			return false
+		}
+	}
+	return true
+}
+
+// ofServer says that a whole batch was put off for a reason of the server's own:
+// the next batch would fare no better at once. Its recipients are deferred all
+// the same, so that a server which says this of one message alone does not hold
+// up the others for long.
+func ofServer(r uplink.Result) (mail.Hold, bool) {
+	for _, o := range r.Outcomes {
+		c := o.Reply.Code
+		system := c.Enhanced == [3]int{4, 3, 1} || c.Enhanced == [3]int{4, 3, 2} // RFC 3463 §3.4
+		if o.Status == mail.StatusDeferred && o.Reply.Command != "RCPT" && (c.Basic == 421 || c.Basic == 432 || c.Basic == 454 || system) {
+			return mail.Hold{Reason: mail.HoldBusy, Reply: o.Reply, Detail: "The server does not take mail at the moment."}, true
+		}
+	}
+	return mail.Hold{}, false
 }
 
 // unknown stores that nobody knows whether the relay has the batch, and asks.
@@ -210,10 +295,23 @@ func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, 
 		s.log.Warn("the server keeps no envelope ids, a person must decide", "job", b.Job, "batch", b.Number)
 	default:
 		s.log.Warn("the connection was lost before the answer, the relay is asked", "job", b.Job, "batch", b.Number)
+		s.hold(lostAnswer(r))
 		token(s.doubt)
 		return
 	}
 	s.persist(work, func() error { return s.spool.MarkUncertain(work, b.Job, b.Number, why, now) })
+	if r.Verdict != uplink.Conflict {
+		s.hold(lostAnswer(r))
+	}
+}
+
+// lostAnswer holds the account for a moment: whatever swallowed one answer may
+// swallow the next, and each of them is a batch in doubt.
+func lostAnswer(r uplink.Result) mail.Hold {
+	if h, later := ofServer(r); later {
+		return h
+	}
+	return r.Hold
 }
 
 // returnedUntil is when a batch that cannot have been accepted goes again.
@@ -225,6 +323,10 @@ func (s *sender) returnedUntil(ctx context.Context, b mail.Batch, r uplink.Resul
 		s.log.Error("stored message cannot be read", "job", b.Job, "batch", b.Number, "err", r.Err)
 		return now.Add(bodyRetry)
 	}
-	s.hold(mail.Hold{Reason: mail.HoldUnreachable, Since: now, Detail: "The connection was lost."})
+	h := r.Hold
+	if errors.Is(r.Err, errTooLong) {
+		h.Detail = "The server took the message so slowly that the connection was ended."
+	}
+	s.hold(h)
 	return time.Time{}
 }

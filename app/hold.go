@@ -81,16 +81,20 @@ func (h held) next(now time.Time) time.Time {
 		return now.Add(retryStorage)
 	case mail.HoldBlocked:
 		return now.Add(retryBlocked)
-	case mail.HoldQuota:
+	case mail.HoldQuota: // a reset that has passed: the two clocks differ, so wait as for a busy relay
+		if !h.hold.Until.IsZero() && !h.hold.Until.After(now) {
+			break
+		}
 		return earliest(h.hold.Until, now.Add(retryQuota))
 	case mail.HoldPace:
-		if !h.hold.Until.IsZero() {
+		if h.hold.Until.After(now) {
 			return h.hold.Until
 		}
-	case mail.HoldBusy: // it answers, and said "later": that is seconds at least
-		return now.Add(max(pace.Reconnect(h.failures-1, rand.Uint64()), busyWait))
+	case mail.HoldUnreachable, mail.HoldCertificate, mail.HoldNoTLS:
+		return now.Add(pace.Reconnect(h.failures, rand.Uint64()))
 	}
-	return now.Add(pace.Reconnect(h.failures-1, rand.Uint64()))
+	// It answers, and said "later": that is seconds at least.
+	return now.Add(max(pace.Reconnect(h.failures, rand.Uint64()), busyWait))
 }
 
 // waits says that nothing may be tried yet.
@@ -107,6 +111,22 @@ func (s *sender) worked() {
 	if was != mail.NotHeld {
 		s.log.Info("sending goes on", "reason", string(was))
 		token(s.wake)
+	}
+}
+
+// forgetHold ends a hold that has had its time when nothing is left to try it
+// on: the last batch is in doubt, deferred or was taken back.
+func (s *sender) forgetHold() {
+	s.mu.Lock()
+	r := s.held.hold.Reason
+	over := (r == mail.HoldUnreachable || r == mail.HoldBusy || r == mail.HoldPace) && !s.held.waits(time.Now()) &&
+		len(s.inflight)+len(s.heads[mail.Personal])+len(s.heads[mail.Bulk]) == 0
+	if over {
+		s.held = held{}
+	}
+	s.mu.Unlock()
+	if over {
+		s.changed()
 	}
 }
 
@@ -139,14 +159,21 @@ func (s *sender) notConnected(ctx context.Context, err error) {
 	if stopped(ctx, err) || !errors.As(err, &failed) {
 		return
 	}
-	if failed.Hold.Reason == mail.HoldCredentials {
-		if password, err := s.secret(ctx); err == nil {
-			s.mu.Lock()
-			s.held.tried = sha256.Sum256([]byte(password))
-			s.mu.Unlock()
-		}
-	}
+	s.refused(ctx, failed.Hold)
 	s.hold(failed.Hold)
+}
+
+// refused remembers the password that the relay does not take, at the login or
+// later, so that only another one is tried at once.
+func (s *sender) refused(ctx context.Context, h mail.Hold) {
+	if h.Reason != mail.HoldCredentials {
+		return
+	}
+	if password, err := s.secret(ctx); err == nil {
+		s.mu.Lock()
+		s.held.tried = sha256.Sum256([]byte(password))
+		s.mu.Unlock()
+	}
 }
 
 // holdState is the hold as a State shows it; nil where nothing holds.

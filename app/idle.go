@@ -13,6 +13,7 @@ import (
 const (
 	idleLife  = 30 * time.Second
 	idleCheck = 5 * time.Second
+	checkWait = 5 * time.Second
 )
 
 // idle keeps sessions between batches.
@@ -37,7 +38,7 @@ func (i *idle) put(s *uplink.Session) {
 		i.closeSession(s)
 		return
 	}
-	r := &resting{session: s, since: time.Now()}
+	r := &resting{session: s, since: time.Now().Round(0)} // the computer's sleep must count
 	r.expiry = time.AfterFunc(idleLife, func() { i.expire(r) })
 	i.sessions = append(i.sessions, r)
 }
@@ -73,10 +74,18 @@ func (i *idle) take(ctx context.Context) *uplink.Session {
 		i.sessions = i.sessions[:n-1]
 		i.mu.Unlock()
 		r.expiry.Stop()
-		if time.Since(r.since) < idleCheck || r.session.Check(ctx) == nil {
+		if rested := time.Now().Round(0).Sub(r.since); (rested >= 0 && rested < idleCheck) || check(ctx, r.session) == nil {
 			return r.session
 		}
 	}
+}
+
+// check asks whether a connection still works. It is cheaper to make a new one
+// than to wait for one that a router has forgotten.
+func check(ctx context.Context, s *uplink.Session) error {
+	ctx, cancel := context.WithTimeout(ctx, checkWait)
+	defer cancel()
+	return s.Check(ctx)
 }
 
 // closeAll closes what rests and whatever is put later, and waits.

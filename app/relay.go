@@ -33,10 +33,12 @@ type relay struct {
 	account settings.Account
 	secrets *secret.Store
 	agent   string
-	asked   atomic.Bool            // for the store's name
 	store   atomic.Pointer[string] // behind the endpoints; nil while it is not known
 
 	bad atomic.Pointer[[sha256.Size]byte] // sum of the password that was refused; nil: none
+
+	learning sync.Mutex // held while the store's name is asked for; guards askedAt
+	askedAt  time.Time
 
 	mu     sync.Mutex // guards what follows
 	client *relayclient.Client
@@ -58,16 +60,26 @@ func (r *relay) storeName() string {
 // setStore remembers what /v1/endpoints says.
 func (r *relay) setStore(name string) { r.store.Store(&name) }
 
-// storeWait is how long the first batch waits for the store's name.
-const storeWait = 3 * time.Second
+// storeWait is how long a batch waits for the store's name, storeAgain how long
+// it is not asked for again.
+const (
+	storeWait  = 3 * time.Second
+	storeAgain = 30 * time.Second
+)
 
-// learnStore asks once for the name of the store behind the endpoints, before
+// learnStore asks for the name of the store behind the endpoints, before
 // anything is sent there: a batch that was begun without knowing it could not
 // be replayed later. Where the API does not answer, mail leaves all the same.
 func (r *relay) learnStore(ctx context.Context) {
-	if !r.known() || r.storeName() != "" || !r.asked.CompareAndSwap(false, true) {
+	if !r.known() || r.store.Load() != nil {
 		return
 	}
+	r.learning.Lock()
+	defer r.learning.Unlock()
+	if now := time.Now(); r.store.Load() != nil || (!r.askedAt.IsZero() && now.Sub(r.askedAt) < storeAgain) {
+		return
+	}
+	r.askedAt = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	var list []relayclient.Endpoint

@@ -114,6 +114,7 @@ func (s *sender) dispatch(ctx, work context.Context) time.Time {
 		}
 		return now.Add(5 * time.Second)
 	}
+	s.forgetHold()
 	for {
 		personal, bulk := s.firsts()
 		d := s.gate.decide(personal, bulk, time.Now())

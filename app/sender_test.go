@@ -28,7 +28,9 @@ type senderTest struct {
 	sender   *sender
 	password atomic.Value // string
 	jobs     int
+	body     string // "": a short one
 	end      func()
+	stop     func() // ends the sender alone
 }
 
 func newSenderTest(t *testing.T, o apptest.Options, l pace.Limits) *senderTest {
@@ -73,9 +75,9 @@ func (b *senderTest) start() {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); b.sender.run(ctx) }()
+	b.stop = func() { cancel(); <-done }
 	b.end = func() {
-		cancel()
-		<-done
+		b.stop()
 		b.relay.Close()
 		if err := b.spool.Close(); err != nil {
 			b.t.Error(err)
@@ -87,12 +89,12 @@ func (b *senderTest) start() {
 func (b *senderTest) accept(n int, domain string) mail.JobID {
 	b.t.Helper()
 	b.jobs++
-	id := mail.JobID(fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ69G5F%02d", b.jobs))
+	id := b.jobID(b.jobs)
 	in, err := b.spool.Create(b.t.Context(), id, 0)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if _, err := in.Write([]byte("Subject: test\r\n\r\n.hello\r\n")); err != nil {
+	if _, err := in.Write([]byte("Subject: test\r\n\r\n.hello\r\n" + b.body)); err != nil {
 		b.t.Fatal(err)
 	}
 	env := mail.Envelope{Job: id, Account: "office", Lane: mail.Bulk, From: "news@example.com", AcceptedAt: time.Now()}
@@ -348,4 +350,11 @@ func TestAFullDiskDoesNotLoseAnAnswer(t *testing.T) {
 			t.Errorf("job %+v, hold %+v", b.job(id), b.sender.holdState())
 		}
 	})
+}
+
+// nextJob is the id of the message that accept stores next.
+func (b *senderTest) nextJob() mail.JobID { return b.jobID(b.jobs + 1) }
+
+func (b *senderTest) jobID(n int) mail.JobID {
+	return mail.JobID(fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ69G5F%02d", n))
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
 )
@@ -75,6 +76,19 @@ func HangUp() Behaviour {
 	return func(*conversation, func() reply) bool { return false }
 }
 
+// Reset ends the connection with RST in place of an answer, with no effect.
+func Reset() Behaviour {
+	return func(c *conversation, _ func() reply) bool {
+		switch nc := c.raw.(type) {
+		case *net.TCPConn:
+			nc.SetLinger(0) // the close that follows sends RST
+		case *buffered:
+			nc.cut()
+		}
+		return false
+	}
+}
+
 // EffectThenHangUp takes effect as usual and closes without the answer: a lost
 // 250, where it stands at Dot.
 func EffectThenHangUp() Behaviour {
@@ -117,6 +131,24 @@ func Slow(d time.Duration) Behaviour {
 		case <-c.relay.done:
 		}
 		return c.say(usual())
+	}
+}
+
+// Drip does the usual and answers byte by byte, each after gap.
+func Drip(gap time.Duration) Behaviour {
+	return func(c *conversation, usual func() reply) bool {
+		c.last = usual()
+		for _, b := range []byte(c.last.lines()) {
+			select {
+			case <-time.After(gap):
+			case <-c.relay.done:
+				return false
+			}
+			if c.last.code != 0 && !c.write(string([]byte{b})) {
+				return false
+			}
+		}
+		return true
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"testing"
 	"time"
 )
 
@@ -58,6 +59,26 @@ func (a *authority) pool() *x509.CertPool {
 
 func (a *authority) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
+}
+
+// Reissue gives the relay another certificate of its authority from now on.
+func (r *Relay) Reissue(tb testing.TB, kind Certificate) {
+	tb.Helper()
+	cert, err := r.authority.issue(kind)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.certificate = cert
+}
+
+// present is the certificate for a new connection.
+func (r *Relay) present(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cert := r.certificate
+	return &cert, nil
 }
 
 func (a *authority) issue(kind Certificate) (tls.Certificate, error) {

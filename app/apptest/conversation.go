@@ -15,6 +15,7 @@ import (
 // conversation is one connection, on one goroutine.
 type conversation struct {
 	relay    *Relay
+	raw      net.Conn // as it was accepted
 	nc       net.Conn // TLS over the dialled connection once that has begun
 	br       *bufio.Reader
 	number   int
@@ -30,7 +31,7 @@ type conversation struct {
 }
 
 func newConversation(r *Relay, nc net.Conn, number int, implicit bool) *conversation {
-	return &conversation{relay: r, nc: nc, number: number, implicit: implicit, br: bufio.NewReaderSize(nc, 64<<10)}
+	return &conversation{relay: r, raw: nc, nc: nc, number: number, implicit: implicit, br: bufio.NewReaderSize(nc, 64<<10)}
 }
 
 // reader is what comes from the client.
@@ -67,7 +68,7 @@ func (c *conversation) run() {
 		line = strings.TrimRight(line, "\r\n")
 		verb, args, _ := strings.Cut(line, " ")
 		verb = strings.ToUpper(verb)
-		c.note(verb, waited)
+		c.note(verb, line, waited)
 		if !c.handle(verb, args, line) {
 			return
 		}
@@ -75,7 +76,7 @@ func (c *conversation) run() {
 }
 
 // note records a command that came.
-func (c *conversation) note(verb string, waited bool) {
+func (c *conversation) note(verb, line string, waited bool) {
 	c.relay.mu.Lock()
 	defer c.relay.mu.Unlock()
 	c.relay.commands = append(c.relay.commands, verb)
@@ -89,7 +90,7 @@ func (c *conversation) note(verb string, waited bool) {
 		if c.open {
 			return
 		}
-		c.tx = &Transaction{Connection: c.number, MailAt: time.Now()}
+		c.tx = &Transaction{Connection: c.number, MailAt: time.Now(), MailLine: line, From: address(line), EnvelopeID: parameter(line, "ENVID")}
 		c.relay.transactions = append(c.relay.transactions, c.tx)
 		c.decisions, c.replay = make(map[string]reply), nil
 	}
@@ -112,7 +113,7 @@ func (c *conversation) handle(verb, args, line string) bool {
 			return c.say(reply{503, "5.5.1 a transaction is open"}) // RFC 5321 §4.1.4
 		}
 		c.last = reply{}
-		goOn := c.do(Mail, func() reply { return c.mail(line) })
+		goOn := c.do(Mail, c.mailReply)
 		c.open = c.last.code/100 == 2
 		return goOn
 	case "RCPT":
@@ -158,18 +159,19 @@ type rest struct {
 func (r rest) Read(p []byte) (int, error) { return r.r.Read(p) }
 
 func (c *conversation) ehlo() reply {
+	o := c.relay.settings()
 	lines := []string{"relay.test"}
-	offers := []string{"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN", "SIZE 100000000",
-		fmt.Sprintf("LIMITS RCPTMAX=%d", c.relay.options.RecipientLimit)}
+	offers := []string{"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN",
+		fmt.Sprintf("SIZE %d", o.SizeLimit), fmt.Sprintf("LIMITS RCPTMAX=%d", o.RecipientLimit)}
 	if c.secure {
-		offers = append(offers, "AUTH "+strings.Join(c.relay.options.Mechanisms, " "))
+		offers = append(offers, "AUTH "+strings.Join(o.Mechanisms, " "))
 	} else {
 		offers = append(offers, "STARTTLS")
 	}
-	for _, o := range offers {
-		keyword, _, _ := strings.Cut(o, " ")
-		if !slices.Contains(c.relay.options.Omit, keyword) {
-			lines = append(lines, o)
+	for _, line := range offers {
+		keyword, _, _ := strings.Cut(line, " ")
+		if !slices.Contains(o.Omit, keyword) {
+			lines = append(lines, line)
 		}
 	}
 	return reply{250, strings.Join(lines, "\n")}
@@ -177,9 +179,10 @@ func (c *conversation) ehlo() reply {
 
 // auth takes PLAIN and LOGIN, with and without an initial response.
 func (c *conversation) auth(args string) reply {
+	o := c.relay.settings()
 	mechanism, initial, has := strings.Cut(args, " ")
 	mechanism = strings.ToUpper(mechanism)
-	if !slices.Contains(c.relay.options.Mechanisms, mechanism) {
+	if !slices.Contains(o.Mechanisms, mechanism) {
 		return reply{504, "5.5.4 unknown mechanism"}
 	}
 	prompts := []string{"Username:", "Password:"}
@@ -204,7 +207,6 @@ func (c *conversation) auth(args string) reply {
 		_, rest, _ := strings.Cut(answers[0], "\x00")
 		answers = strings.SplitN(rest, "\x00", 2)
 	}
-	o := c.relay.options
 	if len(answers) != 2 || (o.User != "" && answers[0] != o.User) || (o.Password != "" && answers[1] != o.Password) {
 		return reply{535, "5.7.8 wrong user name or password"}
 	}

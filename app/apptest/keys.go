@@ -2,6 +2,8 @@ package apptest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"servicesmtp.net/companion/internal/wire"
 )
@@ -35,6 +37,29 @@ func (r *Relay) Check(key string) KeyState {
 		return KeyClosed
 	}
 	return KeyAccepted
+}
+
+// Decision is what the relay answered to one RCPT of an accepted key.
+type Decision struct {
+	Address string
+	Code    int
+	Text    string // with the enhanced code
+}
+
+// Decisions are those of a key, by address; nil where it was not accepted.
+func (r *Relay) Decisions(key string) []Decision {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.keys[key]
+	if e == nil {
+		return nil
+	}
+	var list []Decision
+	for _, address := range slices.Sorted(maps.Keys(e.decisions)) {
+		d := e.decisions[address]
+		list = append(list, Decision{address, d.code, d.text})
+	}
+	return list
 }
 
 // CloseKey is POST /v1/batches/close for one key: an accepted one stays so.

@@ -14,13 +14,15 @@ import (
 // keptBody is how much of a message a Transaction holds.
 const keptBody = 1 << 20
 
-func (c *conversation) mail(line string) reply {
+func (c *conversation) mailReply() reply {
 	c.relay.mu.Lock()
 	defer c.relay.mu.Unlock()
 	if !c.authed {
 		return reply{530, "5.7.0 authenticate first"}
 	}
-	c.tx.MailLine, c.tx.From, c.tx.EnvelopeID = line, address(line), parameter(line, "ENVID")
+	if size, err := strconv.ParseInt(parameter(c.tx.MailLine, "SIZE"), 10, 64); err == nil && size > c.relay.options.SizeLimit {
+		return reply{552, "5.3.4 message too large"} // RFC 1870 §6.2
+	}
 	if key := c.relay.keyOf(c.tx.EnvelopeID); key != "" {
 		c.replay = c.relay.keys[key]
 	}
@@ -31,7 +33,7 @@ func (c *conversation) mail(line string) reply {
 }
 
 func (c *conversation) rcpt(line string) bool {
-	if c.tx == nil || c.tx.MailLine == "" {
+	if c.tx == nil || !c.open {
 		return c.say(reply{503, "5.5.1 MAIL first"})
 	}
 	to := address(line)

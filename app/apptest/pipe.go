@@ -2,7 +2,10 @@ package apptest
 
 import (
 	"net"
+	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
 )
 
 // buffered is the relay's end of a net.Pipe. What it writes waits in a buffer, as
@@ -11,7 +14,8 @@ import (
 // without a buffer, so that a relay that does not read stops the client.
 type buffered struct {
 	net.Conn
-	wake chan struct{}
+	wake  chan struct{}
+	reset atomic.Bool // the connection ended with RST
 
 	mu     sync.Mutex // guards what follows
 	out    []byte
@@ -67,4 +71,38 @@ func (b *buffered) Close() error {
 	b.closed = true
 	b.signal()
 	return nil
+}
+
+// cut ends the connection and throws away what was not sent, as RST does.
+func (b *buffered) cut() {
+	b.mu.Lock()
+	b.out = nil
+	b.mu.Unlock()
+	b.reset.Store(true)
+	b.Conn.Close()
+}
+
+// pipeEnd is the client's end. It tells a reset from an end.
+type pipeEnd struct {
+	net.Conn
+	reset *atomic.Bool
+}
+
+// Read implements net.Conn.
+func (p pipeEnd) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	return n, p.tell("read", err)
+}
+
+// Write implements net.Conn.
+func (p pipeEnd) Write(b []byte) (int, error) {
+	n, err := p.Conn.Write(b)
+	return n, p.tell("write", err)
+}
+
+func (p pipeEnd) tell(op string, err error) error {
+	if err == nil || !p.reset.Load() {
+		return err
+	}
+	return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, syscall.ECONNRESET)}
 }

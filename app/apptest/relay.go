@@ -22,6 +22,7 @@ type Options struct {
 	Mechanisms     []string // of AUTH; nil: PLAIN and LOGIN
 	User, Password string   // "": every login is right
 	RecipientLimit int      // 0: 50
+	SizeLimit      int64    // of a message; 0: 100 MB
 	OldTLS         bool     // TLS 1.1 at most
 	Keys           bool     // accept a key once, as the real relay does
 }
@@ -49,7 +50,6 @@ type Transaction struct {
 
 // Relay is a scripted SMTP relay.
 type Relay struct {
-	options   Options
 	authority *authority
 	config    *tls.Config
 	starttls  string // host:port
@@ -59,6 +59,8 @@ type Relay struct {
 	listeners []net.Listener
 
 	mu           sync.Mutex // guards everything below
+	options      Options
+	certificate  tls.Certificate
 	closed       bool
 	conns        map[net.Conn]struct{}
 	connections  int
@@ -112,6 +114,9 @@ func newRelay(tb testing.TB, o Options) *Relay {
 	if o.RecipientLimit == 0 {
 		o.RecipientLimit = 50
 	}
+	if o.SizeLimit == 0 {
+		o.SizeLimit = 100_000_000
+	}
 	if o.Mechanisms == nil {
 		o.Mechanisms = []string{"PLAIN", "LOGIN"}
 	}
@@ -127,11 +132,11 @@ func newRelay(tb testing.TB, o Options) *Relay {
 		tb.Fatal(err)
 	}
 	r := &Relay{
-		options: o, authority: authority, done: make(chan struct{}),
-		config: &tls.Config{Certificates: []tls.Certificate{cert}},
-		conns:  make(map[net.Conn]struct{}), scripts: make(map[Step][]Behaviour),
+		options: o, authority: authority, certificate: cert, done: make(chan struct{}),
+		conns: make(map[net.Conn]struct{}), scripts: make(map[Step][]Behaviour),
 		recipients: make(map[string][]Behaviour), keys: make(map[string]*entry),
 	}
+	r.config = &tls.Config{GetCertificate: r.present}
 	if o.OldTLS {
 		r.config.MinVersion, r.config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	}
@@ -179,10 +184,11 @@ func (r *Relay) Dial(ctx context.Context, network, address string) (net.Conn, er
 		return nil, &net.DNSError{Err: "no such host", Name: address, IsNotFound: true}
 	}
 	near, far := net.Pipe()
-	if !r.serve(newBuffered(far), address == r.implicit) {
+	b := newBuffered(far)
+	if !r.serve(b, address == r.implicit) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connection refused")}
 	}
-	return near, nil
+	return pipeEnd{near, &b.reset}, nil
 }
 
 // serve runs a dialogue on a goroutine of its own.
@@ -215,6 +221,21 @@ func end(nc net.Conn) {
 		b.Conn.Close()
 	}
 	nc.Close()
+}
+
+// settings are the options as they are now.
+func (r *Relay) settings() Options {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.options
+}
+
+// Change changes what the relay offers and enforces from now on. Certificate,
+// Issuer and OldTLS stay as they were: see Reissue.
+func (r *Relay) Change(change func(*Options)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.options)
 }
 
 // Script sets what happens at a step: one behaviour after the other, the last

@@ -15,7 +15,7 @@ const KeyLife = 400 * 24 * time.Hour
 
 // Replay makes an unknown batch ready under its own number: the relay answered
 // "unknown". It stays bound to its store. ErrState where the relay may have
-// forgotten the key.
+// forgotten the key, which is ErrOldKey.
 func (s *Spool) Replay(ctx context.Context, job mail.JobID, number int, now time.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		r, err := t.batch(job, number)
@@ -25,7 +25,7 @@ func (s *Spool) Replay(ctx context.Context, job mail.JobID, number int, now time
 		case r.state != unknown:
 			return r.refuse("replay")
 		case now.Sub(moment(r.acceptedAt)) > KeyLife:
-			return fmt.Errorf("the key is too old: %w", r.refuse("replay"))
+			return fmt.Errorf("replay of job %s, batch %d: %w", job, number, ErrOldKey)
 		}
 		if _, err := t.exec(`UPDATE batches SET state = 1, not_before = 0 WHERE id = ?`, r.id); err != nil {
 			return fmt.Errorf("replay batch: %w", err)

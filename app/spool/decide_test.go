@@ -39,6 +39,7 @@ func TestAnOldKeyIsNotReplayed(t *testing.T) {
 	attempt := begin(t, s, jobID(1), 1, start)
 	must(t, s.Unknown(t.Context(), Ended{Attempt: attempt, At: start}))
 	wantErr(t, s.Replay(t.Context(), jobID(1), 1, start.Add(KeyLife+time.Second)), ErrState)
+	wantErr(t, s.Replay(t.Context(), jobID(1), 1, start.Add(KeyLife+time.Second)), ErrOldKey)
 	must(t, s.Replay(t.Context(), jobID(1), 1, start.Add(KeyLife)))
 }
 

@@ -33,6 +33,9 @@ var (
 	// ErrOtherStore is an ErrState: the batch may have been accepted by the
 	// store that it was offered to before, so no other may get it.
 	ErrOtherStore = fmt.Errorf("bound to another store: %w", ErrState)
+
+	// ErrOldKey is an ErrState: the relay may have forgotten the key.
+	ErrOldKey = fmt.Errorf("the key is too old: %w", ErrState)
 )
 
 // inDoubt is the failure of a COMMIT that may still be found committed after a

@@ -99,6 +99,9 @@ func checkLineEnds(p []byte, before byte) error {
 // writing to it has failed.
 const lastWords = 5 * time.Second
 
+// EndOfData is the Command of the reply to the final dot.
+const EndOfData = "end of DATA"
+
 // answer is what the server said, or why it will say nothing.
 type answer struct {
 	reply mail.Reply
@@ -139,7 +142,7 @@ func (t *transaction) listen(turn *atomic.Bool) <-chan answer {
 	d.nc.SetReadDeadline(time.Time{}) // the body takes as long as bytes move
 	go func() {
 		var a answer
-		a.reply, a.err = d.read("end of DATA")
+		a.reply, a.err = d.read(EndOfData)
 		if turn.CompareAndSwap(false, true) {
 			d.raw.Close()
 		}

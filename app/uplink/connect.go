@@ -176,12 +176,14 @@ func refused(reason mail.HoldReason, detail string, r mail.Reply) *ConnectError 
 // replyError is a reply as an error.
 func replyError(r mail.Reply) error { return fmt.Errorf("answer to %s: %s", r.Command, r) }
 
+const lostDetail = "The connection was lost."
+
 // lost is a failure in which the server did not have its say.
 func lost(err error) *ConnectError {
 	var dns *net.DNSError
 	var ne net.Error
 	var op *net.OpError
-	detail := "The connection was lost."
+	detail := lostDetail
 	switch {
 	case errors.As(err, &dns):
 		detail = "The name of the server could not be looked up."

@@ -59,7 +59,7 @@ func TestConnectStepByBehaviour(t *testing.T) {
 		{"454", answer(454, "4.7.0 temporary"), [6]string{busy, busy, noTLS, noTLS, busy, busy}},
 		{"500", answer(500, "5.5.1 unknown"), [6]string{busy, noTLS, noTLS, noTLS, busy, busy}},
 		{"502", answer(502, "5.5.1 not here"), [6]string{busy, noTLS, noTLS, noTLS, busy, busy}},
-		{"530", answer(530, "5.7.0 no"), [6]string{busy, busy, noTLS, noTLS, busy, busy}},
+		{"530", answer(530, "5.7.0 no"), [6]string{busy, busy, noTLS, noTLS, busy, "credentials"}},
 		{"534", answer(534, "5.7.9 too weak"), [6]string{busy, busy, noTLS, noTLS, busy, busy}},
 		{"535", answer(535, "5.7.8 wrong"), [6]string{busy, busy, noTLS, noTLS, busy, "credentials"}},
 		{"554", answer(554, "5.0.0 no service"), [6]string{busy, busy, noTLS, noTLS, busy, busy}},

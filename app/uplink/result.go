@@ -42,7 +42,7 @@ type Result struct {
 	Outcomes []mail.Outcome // of Done: one per recipient, in the batch's order
 	QueueID  string         // that the relay gave, or ""
 	Replayed bool           // the relay had accepted this key before
-	Hold     mail.Hold      // of Held
+	Hold     mail.Hold      // of Held; of Returned and Unknown what a lost connection is told as
 	LeftAt   time.Time      // when the gate was passed; zero: it was not
 	Reusable bool           // the session can take another batch; otherwise it is closed
 	Err      error          // why, of Returned, Unknown and Conflict; may name IP addresses
@@ -67,11 +67,15 @@ type transaction struct {
 }
 
 func (t *transaction) returned(err error, reusable bool) Result {
-	return Result{Verdict: Returned, Err: err, LeftAt: t.leftAt, Reusable: reusable}
+	return Result{Verdict: Returned, Err: err, Hold: lost(err).Hold, LeftAt: t.leftAt, Reusable: reusable}
 }
 
 func (t *transaction) unknown(err error) Result {
-	return Result{Verdict: Unknown, Err: err, LeftAt: t.leftAt}
+	h := lost(err).Hold
+	if h.Detail == lostDetail {
+		h.Detail = "The connection was lost before the answer."
+	}
+	return Result{Verdict: Unknown, Err: err, Hold: h, LeftAt: t.leftAt}
 }
 
 func (t *transaction) held(h mail.Hold, r mail.Reply, reusable bool) Result {
@@ -115,9 +119,14 @@ func (t *transaction) accepted(r mail.Reply) Result {
 }
 
 // account is the result of a refusal that concerns the account or the batch as
-// a whole, by its token. The code must fit: a token in another class counts as
-// its code says.
+// a whole, by its code or its token, whatever it answers: a server that has
+// forgotten the login says so at RCPT or behind the dot too, and no recipient is
+// to blame for it. A token's code must fit: in another class it counts as its
+// code says.
 func (t *transaction) account(r mail.Reply) (Result, bool) {
+	if res, ok := t.login(r); ok {
+		return res, true
+	}
 	sig, ok := wire.ParseSignal(r.Text)
 	if !ok {
 		return Result{}, false
@@ -134,13 +143,30 @@ func (t *transaction) account(r mail.Reply) (Result, bool) {
 	case permanent && sig.Token == wire.TokenClosed:
 		return Result{Verdict: Closed, LeftAt: t.leftAt, Reusable: reusable}, true
 	case transient && sig.Token == wire.TokenPace:
-		h := mail.Hold{Reason: mail.HoldPace}
-		if sig.Retry > 0 {
-			h.Until = time.Now().Add(sig.Retry)
-		}
-		return t.held(h, r, reusable), true
+		return t.held(slower(sig.Retry), r, reusable), true
 	case transient && sig.Token == wire.TokenMoved:
 		return t.held(mail.Hold{Reason: mail.HoldBusy, Detail: Moved}, r, false), true
+	}
+	return Result{}, false
+}
+
+// slower is the hold for a relay that asked to wait; it need not say how long.
+func slower(retry time.Duration) mail.Hold {
+	h := mail.Hold{Reason: mail.HoldPace}
+	if retry > 0 {
+		h.Until = time.Now().Add(retry)
+	}
+	return h
+}
+
+// login is the result of a reply about the login, by its code (RFC 4954 §6):
+// it says nothing of the message, and bounces nobody.
+func (t *transaction) login(r mail.Reply) (Result, bool) {
+	switch r.Code.Basic {
+	case 530, 535:
+		return t.held(mail.Hold{Reason: mail.HoldCredentials, Detail: "The server refuses user name and password."}, r, false), true
+	case 534, 538:
+		return t.held(mail.Hold{Reason: mail.HoldBusy, Detail: "The server does not take this way to log in."}, r, false), true
 	}
 	return Result{}, false
 }
@@ -152,9 +178,7 @@ func (t *transaction) mailRefused(r mail.Reply) Result {
 	}
 	reusable := r.Code.Basic != 421
 	switch c := r.Code; {
-	case c.Basic == 535:
-		return t.held(mail.Hold{Reason: mail.HoldCredentials, Detail: "The server refuses user name and password."}, r, false)
-	case c.Basic/100 == 4, c.Basic == 530, c.Basic == 534, c.Basic == 538: // RFC 4954 §6: of the login, not of the message
+	case c.Basic/100 == 4:
 		return t.held(mail.Hold{Reason: mail.HoldBusy, Detail: "The server does not take mail at the moment."}, r, reusable)
 	case c.Permanent():
 		return t.answered(r, reusable)

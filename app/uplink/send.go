@@ -139,12 +139,22 @@ func (t *transaction) rcptReply(r mail.Reply) (res Result, ended bool) {
 	}
 	switch c := r.Code; {
 	case c.Basic == 421: // RFC 5321 §3.8: the server is leaving
-		return t.returned(replyError(r), false), true
+		return t.held(mail.Hold{Reason: mail.HoldBusy, Detail: "The server does not take mail at the moment."}, r, false), true
 	case c.Basic/100 == 3:
 		return t.returned(fmt.Errorf("%w: %w", errGarbage, replyError(r)), false), true
 	}
-	t.replies = append(t.replies, r)
+	t.replies = append(t.replies, t.tooMany(r))
 	return Result{}, false
+}
+
+// tooMany makes of an old server's "too many recipients", which is 552, the 452
+// that it should be (RFC 5321 §4.5.3.1.10). Alone in its batch a recipient is
+// not one too many.
+func (t *transaction) tooMany(r mail.Reply) mail.Reply {
+	if r.Code.Basic == 552 && (r.Code.Enhanced == [3]int{} || r.Code.Enhanced == [3]int{5, 5, 3}) && t.anyAccepted() {
+		r.Code = mail.Code{Basic: 452, Enhanced: [3]int{4, 5, 3}}
+	}
+	return r
 }
 
 func (t *transaction) anyAccepted() bool {

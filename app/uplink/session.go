@@ -117,15 +117,20 @@ func (s *Session) ehlo() *ConnectError {
 	case r.Code.Basic/100 != 2:
 		return turnedAway(r)
 	}
-	s.offers = make(map[string]string)
-	for i, line := range strings.Split(r.Text, "\n") {
-		if i == 0 {
-			continue // the server's name
-		}
-		keyword, parameters, _ := strings.Cut(line, " ")
-		s.offers[strings.ToUpper(keyword)] = parameters
-	}
+	s.offers = offers(r.Text)
 	return nil
+}
+
+// offers reads the answer to EHLO (RFC 5321 §4.1.1.1): keyword in upper case →
+// parameters. Its first line is the server's name.
+func offers(text string) map[string]string {
+	out := make(map[string]string)
+	for i, line := range strings.Split(text, "\n") {
+		if keyword, parameters, _ := strings.Cut(line, " "); i > 0 && keyword != "" {
+			out[strings.ToUpper(keyword)] = parameters
+		}
+	}
+	return out
 }
 
 func (s *Session) startTLS(ctx context.Context) *ConnectError {
@@ -194,7 +199,7 @@ func (s *Session) authenticate(ctx context.Context, password string) *ConnectErr
 		return lost(err)
 	case r.Code.Basic == 235:
 		return nil
-	case r.Code.Basic == 535: // the only reply that blames the password (RFC 4954 §6)
+	case r.Code.Basic == 535, r.Code.Basic == 530: // the only replies that blame the login (RFC 4954 §6)
 		return refused(mail.HoldCredentials, "The server refuses user name and password.", r)
 	}
 	return turnedAway(r)

@@ -44,7 +44,7 @@ func TestServerLeavesAtTheLastRecipient(t *testing.T) {
 			s := connect(t, config(t, r))
 			r.ScriptRecipient("c@example.org", apptest.Answer(421, "4.3.2 closing"))
 			res := send(t, s, 1)
-			if res.Verdict != Returned || !res.LeftAt.IsZero() || !strings.Contains(res.Err.Error(), "421 4.3.2 closing") {
+			if letters(res) != "held busy" || !res.LeftAt.IsZero() || res.Hold.Reply.String() != "421 4.3.2 closing" {
 				t.Errorf("got %+v", res)
 			}
 		})

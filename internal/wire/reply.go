@@ -24,6 +24,10 @@ const (
 // Replayed ends the text of a 250 for a batch that was accepted before.
 const Replayed = "(replayed)"
 
+// longestRetry bounds what a relay may ask for: a number that overflows would
+// read as "at once".
+const longestRetry = 30 * 24 * time.Hour
+
 // Signal is a token with its one parameter, as found in a reply's text.
 type Signal struct {
 	Token Token
@@ -52,8 +56,8 @@ func ParseSignal(text string) (Signal, bool) {
 				s.Reset = t
 			}
 		case "retry":
-			if n, err := strconv.Atoi(value); err == nil && n >= 0 {
-				s.Retry = time.Duration(n) * time.Second
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
+				s.Retry = time.Duration(min(n, int64(longestRetry/time.Second))) * time.Second
 			}
 		}
 	}

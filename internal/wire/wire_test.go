@@ -178,3 +178,17 @@ func cleanModel(in []byte) ([]byte, error) {
 	}
 	return out, nil
 }
+
+// FuzzParseSignal: whatever a relay says, a wait is none or lies ahead, and is
+// not longer than a month.
+func FuzzParseSignal(f *testing.F) {
+	for _, s := range []string{"SSMTP-PACE retry=30", "SSMTP-PACE retry=9223372036854775807", "SSMTP-QUOTA reset=2031-05-01T00:00:00Z x", "SSMTP-MOVED see=/v1/endpoints", "retry=1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		s, ok := ParseSignal(in)
+		if s.Retry < 0 || s.Retry > longestRetry || (!ok && s != Signal{}) {
+			t.Errorf("%q: %+v", in, s)
+		}
+	})
+}
