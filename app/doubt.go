@@ -144,14 +144,16 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 
 // replay makes a batch ready under its own key, for the store that it was
 // offered to; where that is not known, or the key is too old for the relay to
-// remember, a person decides.
+// remember, a person decides. One that is bound to none was never offered as
+// far as a rebuilt spool knows: that the relay does not know it either is
+// enough.
 func (s *sender) replay(ctx context.Context, b mail.Batch, now time.Time) error {
 	s.relay.learnStore(ctx)
 	err := spool.ErrOtherStore
 	switch store := s.relay.store.Load(); {
 	case b.Store != "" && store == nil:
 		return errors.New("the relay does not tell its store")
-	case b.Store != "" && *store == b.Store:
+	case !b.Bound, b.Store != "" && *store == b.Store:
 		err = s.spool.Replay(ctx, b.Job, b.Number, now)
 	}
 	if !errors.Is(err, spool.ErrOtherStore) && !errors.Is(err, spool.ErrOldKey) {

@@ -93,6 +93,7 @@ type Batch struct {
 	Round      int       // how often these recipients were deferred before
 	FirstTry   time.Time // start of the first attempt, zero before it: retries end some days later
 	Store      string    // of the endpoint that it was last offered to, or ""
+	Bound      bool      // its dot may have left, to Store
 }
 
 // EnvelopeID is the batch's ENVID.

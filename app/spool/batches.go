@@ -32,7 +32,7 @@ const (
 
 // batchColumns are what a mail.Batch is made of, in the order of scanBatch.
 const batchColumns = `b.job, b.number, j.id, b.account, b.lane, j.sender, b.recipients, j.size, j.sum, j.flags, j.ret, j.client_id,
-	b.attempts, b.round, CASE b.first_try WHEN 0 THEN j.accepted_at ELSE b.first_try END, b.store, b.count`
+	b.attempts, b.round, CASE b.first_try WHEN 0 THEN j.accepted_at ELSE b.first_try END, b.bound, b.store, b.count`
 
 // storedBatch is a batch with its place in the order of acceptance.
 type storedBatch struct {
@@ -45,7 +45,7 @@ func scanBatch(rows *sql.Rows) (b storedBatch, err error) {
 	var flags, count int
 	var first int64
 	if err := rows.Scan(&b.seq, &b.Number, &b.Job, &b.Account, &b.Lane, &b.From, &list, &b.Size, &sum, &flags, &b.Return, &b.ClientID,
-		&b.Attempts, &b.Round, &first, &b.Store, &count); err != nil {
+		&b.Attempts, &b.Round, &first, &b.Bound, &b.Store, &count); err != nil {
 		return b, err
 	}
 	if b.Recipients, err = decodeRecipients(list); err != nil {
