@@ -80,9 +80,7 @@ bench: setup-test build ## figures beside Postfix, in one run (BENCH_FLAGS)
 
 FUZZTIME ?= 60s
 fuzz: ## every fuzz target for FUZZTIME each
-	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
-	  for f in $$(grep -rhoE '^func (Fuzz\w+)' $$pkg --include='*_test.go' | awk '{print $$2}'); do \
-	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+	@scripts/fuzz $(FUZZTIME)
 
 generate: ## openapi.yaml and the client
 	$(GO) generate ./...
