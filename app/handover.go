@@ -88,7 +88,7 @@ func (s *sender) send(ctx, work context.Context, session *uplink.Session, b mail
 	defer cancel(nil)
 	release := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	w := watch(offerLimit, cancel)
-	defer w.end()
+	defer func() { w.end() }() // the one that is on then
 	result := session.Send(sending, b, body, func(context.Context) error {
 		w.end() // the pace decides how long it takes to pass
 		if err := t.pass(ctx); err != nil {
