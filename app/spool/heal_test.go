@@ -220,3 +220,72 @@ func TestNobodyIsToldTwiceAfterASalvage(t *testing.T) {
 		t.Errorf("due %+v, told by %q", list, j.Report)
 	}
 }
+
+// A message whose row is gone starts a salvage, at a look as well as at the
+// next check; its job is kept and not sent, also where none can be made now.
+func TestAMessageWithoutItsRow(t *testing.T) {
+	for name, meet := range map[string]func(s *Spool) error{
+		"read":    func(s *Spool) error { _, _, err := s.Body(t.Context(), jobID(1)); return err },
+		"checked": func(s *Spool) error { return s.healing(func() error { return s.crossCheck(t.Context()) }) },
+		"again": func(s *Spool) error {
+			must(t, s.healing(func() error { return nil }))
+			if err := s.heal(s.generation, fmt.Errorf("%w: for the test", ErrDamaged)); err != nil {
+				return err
+			}
+			accept(t, s, jobID(2), envelope("office", recipients(1)), []byte("x"))
+			_, err := s.conn.ExecContext(t.Context(), `DELETE FROM bodies`)
+			must(t, err)
+			_, _, err = s.Body(t.Context(), jobID(2))
+			if j := getJob(t, s, jobID(2)); !j.Damaged {
+				t.Errorf("not held: %+v", j)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := openHearing(t, t.TempDir())
+			accept(t, s, jobID(1), envelope("office", recipients(1)), []byte("x"))
+			s.background.Wait()
+			_, err := s.conn.ExecContext(t.Context(), `DELETE FROM bodies`)
+			must(t, err)
+			if err := meet(s); name != "checked" || err != nil {
+				wantErr(t, err, ErrDamaged)
+			}
+			if j := getJob(t, s, jobID(1)); !j.Damaged || j.Counts.Queued != 1 {
+				t.Errorf("job %+v, want it kept and not sent", j)
+			}
+			if got := readyNow(t, s, "office", start); len(got) != 0 {
+				t.Errorf("would leave: %v", got)
+			}
+			if list, err := s.Damages(); err != nil || len(list) != 1 || list[0].Damaged != 1 {
+				t.Errorf("reports %+v, %v", list, err)
+			}
+		})
+	}
+}
+
+// The end of a row that is torn reads as a job of nobody that never ended. As
+// long as its message is there somebody may have to be told, so a person is.
+func TestATornRowOfAJobThatOwesIsReported(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, options(dir))
+	fail(t, s, jobID(1), envelope("office", recipients(2)), []byte("x"))
+	must(t, s.Close())
+	db, err := connect(filepath.Join(dir, databaseName), 1)
+	must(t, err)
+	// The index jobs_list still says what was there.
+	_, err = db.ExecContext(t.Context(), `PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'jobs_list'; PRAGMA writable_schema = RESET;
+		UPDATE jobs SET recipients = 0, failed = 0, done_at = 0, owing = 0`)
+	must(t, errors.Join(err, db.Close()))
+	must(t, os.WriteFile(filepath.Join(dir, damagedName), nil, 0o600))
+	s = openAt(t, options(dir))
+	checkDebts(t, s)
+	list, err := s.Damages()
+	must(t, err)
+	if len(list) != 1 || len(list[0].Lost) != 1 || list[0].Lost[0] != jobID(1) {
+		t.Errorf("reports %+v, want the message among those lost", list)
+	}
+	if j := getJob(t, s, jobID(1)); j.State != JobDone || j.Counts.Failed != 2 {
+		t.Errorf("job %+v", j)
+	}
+}
