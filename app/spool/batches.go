@@ -41,16 +41,15 @@ type storedBatch struct {
 }
 
 func scanBatch(rows *sql.Rows) (b storedBatch, err error) {
-	var list, sum []byte
+	var list storedList
+	var sum []byte
 	var flags, count int
 	var first int64
 	if err := rows.Scan(&b.seq, &b.Number, &b.Job, &b.Account, &b.Lane, &b.From, &list, &b.Size, &sum, &flags, &b.Return, &b.ClientID,
 		&b.Attempts, &b.Round, &first, &b.Bound, &b.Store, &count); err != nil {
 		return b, err
 	}
-	if b.Recipients, err = decodeRecipients(list); err != nil {
-		return b, fmt.Errorf("job %s, batch %d: %w", b.Job, b.Number, err)
-	}
+	b.Recipients = list
 	if len(sum) != len(b.BodySum) {
 		return b, fmt.Errorf("job %s: sum of body: %w", b.Job, ErrDamaged)
 	}

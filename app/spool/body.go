@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -20,9 +21,22 @@ func (s *Spool) Body(ctx context.Context, job mail.JobID) (io.ReadSeekCloser, ma
 	var where int
 	var size mail.ByteSize
 	var data, sum []byte
-	err := s.row(ctx, `SELECT j.body, j.size, j.sum, coalesce(b.data, x'') FROM jobs j LEFT JOIN bodies b ON b.job = j.seq WHERE j.id = ?`,
-		[]any{job}, &where, &size, &sum, &data)
-	if err == nil && where == bodyGone {
+	found, lost := false, false
+	err := s.rows(ctx, `SELECT j.body, j.size, j.sum, coalesce(b.data, x''), j.body = 1 AND b.job IS NULL FROM jobs j LEFT JOIN bodies b ON b.job = j.seq WHERE j.id = ?`,
+		[]any{job}, func() { found, lost = false, false }, func(rows *sql.Rows) error {
+			found = true
+			if err := rows.Scan(&where, &size, &sum, &data, &lost); err != nil {
+				return err
+			}
+			if lost { // its page is torn: a salvage knows what else was in it
+				return fmt.Errorf("%w: message %s has no body", ErrDamaged, job)
+			}
+			return nil
+		})
+	if lost { // and no salvage can be made now
+		return nil, 0, s.damaged(ctx, job)
+	}
+	if err == nil && (!found || where == bodyGone) {
 		err = ErrNotFound
 	}
 	if err != nil {

@@ -77,13 +77,12 @@ func (s *Spool) listedAll(ctx context.Context, seq int64) (list []*listed, total
 		FROM batches WHERE job = ? ORDER BY number`, []any{seq}, func() { list, parents, total = nil, nil, 0 }, func(rows *sql.Rows) error {
 		b := &listed{outcomes: make(map[int]mail.Outcome), before: make(map[string]mail.Outcome)}
 		var code, enhanced, parent int
-		var blob sql.RawBytes
-		err := rows.Scan(&b.number, &b.state, &b.round, &b.result, &code, &enhanced, &b.reply.Text, &b.reply.Command, &b.queueID, &b.doneAt, &blob, &parent)
+		var recipients storedList
+		err := rows.Scan(&b.number, &b.state, &b.round, &b.result, &code, &enhanced, &b.reply.Text, &b.reply.Command, &b.queueID, &b.doneAt, &recipients, &parent)
 		if err != nil {
 			return err
 		}
-		b.reply.Code = unpackCode(code, enhanced)
-		b.recipients, err = decodeRecipients(blob)
+		b.reply.Code, b.recipients = unpackCode(code, enhanced), recipients
 		outcomes[b.number] = b.outcomes
 		list, parents, total = append(list, b), append(parents, parent), total+len(b.recipients)
 		return err

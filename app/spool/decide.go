@@ -82,14 +82,14 @@ func (s *Spool) Resolve(ctx context.Context, job mail.JobID, number int, again b
 		}
 		c := tally{uncertain: -r.count}
 		c.wait(r.round, r.count)
-		var blob []byte
+		var list storedList
 		var reply string
-		if err := t.row(`SELECT recipients, reply FROM batches WHERE id = ?`, []any{r.id}, &blob, &reply); err != nil {
+		if err := t.row(`SELECT recipients, reply FROM batches WHERE id = ?`, []any{r.id}, &list, &reply); err != nil {
 			return fmt.Errorf("read batch: %w", err)
 		}
 		if signal, _ := wire.ParseSignal(reply); signal.Token == wire.TokenConflict {
 			c.batches = 1
-			err = t.renumber(r, blob, now)
+			err = t.renumber(r, list, now)
 		} else {
 			_, err = t.exec(`UPDATE batches SET state = 1, bound = 0, not_before = 0, held = CASE held WHEN 1 THEN 0 ELSE held END WHERE id = ?`, r.id)
 		}
@@ -102,11 +102,7 @@ func (s *Spool) Resolve(ctx context.Context, job mail.JobID, number int, again b
 
 // renumber moves all recipients of r into a new batch. Its result says where
 // they went, as it does for deferred ones.
-func (t *tx) renumber(r record, blob []byte, now time.Time) error {
-	list, err := decodeRecipients(blob)
-	if err != nil {
-		return err
-	}
+func (t *tx) renumber(r record, list []mail.Recipient, now time.Time) error {
 	if err := t.newBatch(r, r.round, list, time.Time{}); err != nil {
 		return err
 	}

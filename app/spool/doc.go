@@ -84,6 +84,8 @@
 //     recipients where they can be read; its message is in the quarantine.
 //   - A lost message is a damaged job: kept, not sent, whole again when its file
 //     is put back.
+//   - What is owed to senders is counted anew; the mark of what was told never
+//     goes back: a report that is there was made.
 //   - Where an older state may have been read (a log that is cut or broken, or
 //     a list of free pages that is not whole), everything that is ready becomes
 //     unknown: the relay is asked before anything is offered.
@@ -117,6 +119,9 @@
 //     is what came in (TestEveryPageDamaged, TestDamageWhileOpen,
 //     TestTruncatedDatabase, TestDamagedLog, TestWhatMayHaveLeftIsAskedFirst,
 //     TestSalvageSurvivesAnEndAtEachStep, TestSalvageWhileWorkIsInHand).
+//   - Whoever meets a list of recipients that cannot be read has it rebuilt
+//     (TestEveryReaderOfAListStartsASalvage), and no sender is told twice for it
+//     (TestNobodyIsToldTwiceAfterASalvage).
 //   - Nothing goes faster for what was lost (TestLostAttemptsCount).
 //   - A refused change changes nothing (TestStateMatrix).
 //

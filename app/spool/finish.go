@@ -42,13 +42,9 @@ func (s *Spool) Finish(ctx context.Context, f FinishRequest) error {
 		if err != nil {
 			return err
 		}
-		var blob []byte
-		if err := t.row(`SELECT recipients FROM batches WHERE id = ?`, []any{r.id}, &blob); err != nil {
-			return fmt.Errorf("read recipients: %w", err)
-		}
-		list, err := decodeRecipients(blob)
-		if err != nil {
-			return fmt.Errorf("job %s, batch %d: %w", r.job, r.number, err)
+		var list storedList
+		if err := t.row(`SELECT recipients FROM batches WHERE id = ?`, []any{r.id}, &list); err != nil {
+			return fmt.Errorf("read recipients of job %s, batch %d: %w", r.job, r.number, err)
 		}
 		sorted, err := place(list, f.Outcomes)
 		if err != nil {

@@ -85,18 +85,15 @@ func (s *Spool) listed(ctx context.Context, seq, number int64) (*listed, error) 
 	b := listed{number: int(number)}
 	var id, parent int64
 	var code, enhanced int
-	var blob []byte
+	var list storedList
 	err := s.row(ctx, `SELECT b.id, b.state, b.round, b.result, b.code, b.enhanced, b.reply, b.command, b.queue_id, b.done_at, b.recipients,
 			coalesce((SELECT p.id FROM batches p WHERE p.job = b.job AND p.number = b.parent), 0)
 		FROM batches b WHERE b.job = ? AND b.number = ?`, []any{seq, number},
-		&id, &b.state, &b.round, &b.result, &code, &enhanced, &b.reply.Text, &b.reply.Command, &b.queueID, &b.doneAt, &blob, &parent)
+		&id, &b.state, &b.round, &b.result, &code, &enhanced, &b.reply.Text, &b.reply.Command, &b.queueID, &b.doneAt, &list, &parent)
 	if err != nil {
 		return nil, err
 	}
-	b.reply.Code = unpackCode(code, enhanced)
-	if b.recipients, err = decodeRecipients(blob); err != nil {
-		return nil, err
-	}
+	b.reply.Code, b.recipients = unpackCode(code, enhanced), list
 	b.outcomes = make(map[int]mail.Outcome)
 	if err := s.outcomes(ctx, id, func(place int, o mail.Outcome) { b.outcomes[place] = o }); err != nil {
 		return nil, err

@@ -48,6 +48,21 @@ func encodeRecipients(list []mail.Recipient) []byte {
 	return b
 }
 
+// storedList is where a query puts the column recipients. Every reader goes this
+// way, so that a list that cannot be read is met inside of the query and starts
+// a salvage, as any row that makes no sense does.
+type storedList []mail.Recipient
+
+// Scan implements sql.Scanner.
+func (l *storedList) Scan(value any) (err error) {
+	blob, ok := value.([]byte)
+	if !ok {
+		return fmt.Errorf("%w: %w", ErrDamaged, errRecipients)
+	}
+	*l, err = decodeRecipients(blob)
+	return err
+}
+
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }

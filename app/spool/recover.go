@@ -193,6 +193,10 @@ func (s *Spool) crossCheck(ctx context.Context) error {
 				WHERE r.state = 1 AND r.held = 0 AND r.account = b.account AND r.lane = b.lane AND r.not_before = b.not_before AND r.job = b.job AND r.number = b.number))`},
 		{"live jobs cannot all be found by name", `SELECT NOT EXISTS (SELECT 1 FROM jobs j INDEXED BY jobs_live
 			WHERE j.done_at = 0 AND NOT EXISTS (SELECT 1 FROM jobs k INDEXED BY sqlite_autoindex_jobs_1 WHERE k.id = j.id))`},
+		{"messages cannot all be found", `SELECT NOT EXISTS (SELECT 1 FROM jobs j INDEXED BY jobs_live
+			WHERE j.done_at = 0 AND j.body = 1 AND NOT EXISTS (SELECT 1 FROM bodies b WHERE b.job = j.seq))
+			AND NOT EXISTS (SELECT 1 FROM jobs j INDEXED BY jobs_owing
+			WHERE j.owing > 0 AND j.body = 1 AND NOT EXISTS (SELECT 1 FROM bodies b WHERE b.job = j.seq))`},
 		{"batches cannot all be found by number", `SELECT NOT EXISTS (SELECT 1 FROM jobs j INDEXED BY jobs_live
 			WHERE j.done_at = 0 AND j.batches <> (SELECT count(*) FROM batches b INDEXED BY sqlite_autoindex_batches_1 WHERE b.job = j.seq))`},
 	} {

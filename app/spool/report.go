@@ -121,12 +121,12 @@ func (s *Spool) ReportedFailures(ctx context.Context, d DueReport) iter.Seq2[Rep
 // reportedOf are those of one batch. Where its list of recipients cannot be
 // read any more, the outcomes still have the addresses.
 func (s *Spool) reportedOf(ctx context.Context, d DueReport, batch int64) (list []ReportedFailure, err error) {
-	var blob []byte
-	if err := s.row(ctx, `SELECT recipients FROM batches WHERE id = ?`, []any{batch}, &blob); err != nil {
+	var recipients storedList
+	err = s.row(ctx, `SELECT recipients FROM batches WHERE id = ?`, []any{batch}, &recipients)
+	switch {
+	case err != nil && !errors.Is(err, ErrDamaged):
 		return nil, err
-	}
-	recipients, err := decodeRecipients(blob)
-	if err != nil {
+	case err != nil: // even after a salvage, or none can be made now
 		s.log.Warn("a report goes without its recipients' parameters", "job", d.ID, "error", err)
 	}
 	err = s.rows(ctx, `SELECT place, address, code, enhanced, reply, command, at FROM outcomes
@@ -135,7 +135,7 @@ func (s *Spool) reportedOf(ctx context.Context, d DueReport, batch int64) (list 
 		var place, code, enhanced int
 		var at int64
 		err := rows.Scan(&place, &f.Recipient.Address, &code, &enhanced, &f.Reply.Text, &f.Reply.Command, &at)
-		if place < len(recipients) {
+		if 0 <= place && place < len(recipients) {
 			f.Recipient = recipients[place]
 		}
 		f.Reply.Code, f.At = unpackCode(code, enhanced), moment(at)

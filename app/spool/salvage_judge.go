@@ -64,6 +64,9 @@ func soundJob(e entry) bool {
 		}
 		parts += n
 	}
+	if recipients == 0 && e.num("done_at") == 0 { // nobody waits for nobody: the end of the row is torn
+		return false
+	}
 	return e.rowid > 0 && validJob(mail.JobID(e.text("id"))) && parts == recipients && len(e.blob("sum")) == len(wire.BodySum{}) &&
 		e.num("batches") > 0 && e.num("batches") <= 1_000_000 && e.num("live") >= 0 && e.num("body") >= bodyInline && e.num("body") <= bodyGone
 }

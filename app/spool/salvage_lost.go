@@ -29,8 +29,8 @@ func (j *judge) nameless() {
 	}
 	for _, seq := range slices.Sorted(maps.Keys(seqs)) {
 		id := j.ids[seq]
-		if known, ok := j.listed[seq]; ok && known.done && !hasLive(j.byJob[seq]) {
-			continue // of the history only
+		if known, ok := j.listed[seq]; ok && known.done && !hasLive(j.byJob[seq]) && len(j.bodies[seq]) == 0 {
+			continue // of the history only: whoever owes a report has his message still
 		}
 		if !validJob(mail.JobID(id)) || used[id] {
 			id = ulid.MustNew(ulid.Timestamp(j.now), rand.Reader).String()

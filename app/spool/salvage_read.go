@@ -208,7 +208,7 @@ func (r *remains) add(rowid int64, v []any) {
 // later says which of two rows with the same number is the newer one: nothing
 // ever goes back to a smaller state, number of batches, result or time.
 func later(a, b entry) bool {
-	for _, name := range []string{"done_at", "state", "attempts", "batches", "result", "at"} {
+	for _, name := range []string{"done_at", "state", "attempts", "batches", "reported", "result", "at"} {
 		if x, y := a.num(name), b.num(name); x != y {
 			return x > y
 		}

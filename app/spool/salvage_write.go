@@ -184,6 +184,14 @@ func (b *builder) bodies(ctx context.Context, tx *sql.Tx) error {
 // whose message is lost goes without it.
 func (b *builder) debts(ctx context.Context, tx *sql.Tx) error {
 	for _, query := range []string{
+		// A debt to a sender who is lost cannot be paid; a person is told of it.
+		`UPDATE outcomes SET owed = 0 WHERE owed = 1 AND batch IN (SELECT b.id FROM jobs j JOIN batches b ON b.job = j.seq WHERE j.sender = '')`,
+		// Where the report is there and the row of its job is an older one, the
+		// sender was told all the same.
+		`UPDATE jobs SET report = r.report, told_at = r.at, reported = max(reported, (SELECT coalesce(max(o.id), 0)
+				FROM batches b CROSS JOIN outcomes o ON o.batch = b.id WHERE b.job = jobs.seq AND o.owed = 1 AND o.at <= r.at))
+			FROM (SELECT report_of, id AS report, max(accepted_at) AS at FROM jobs WHERE report_of <> '' GROUP BY report_of) r
+			WHERE jobs.id = r.report_of AND jobs.told_at < r.at`,
 		`UPDATE jobs SET owing = (SELECT count(*) FROM batches b CROSS JOIN outcomes o ON o.batch = b.id
 			WHERE b.job = jobs.seq AND o.owed = 1 AND o.id > jobs.reported AND jobs.sender <> '')`,
 		`UPDATE jobs SET body = 3 WHERE done_at > 0 AND (owing = 0 OR body = 1 AND NOT EXISTS (SELECT 1 FROM bodies WHERE job = seq))`,
