@@ -11,10 +11,17 @@ import (
 	"servicesmtp.net/companion/app/pace"
 	"servicesmtp.net/companion/app/proxy"
 	"servicesmtp.net/companion/app/spool"
+	"servicesmtp.net/companion/app/uplink"
 )
 
 func TestEveryHoldHasWords(t *testing.T) {
 	seen := map[string]mail.HoldReason{}
+	stripped := AccountState{Hold: &HoldState{Reason: mail.HoldNoTLS, Detail: uplink.Stripped}}
+	describe(&stripped, time.Now())
+	if !strings.Contains(stripped.Sentence, "removes the encryption") || stripped.Mood != MoodAttention {
+		t.Errorf("stripped: %s, %q", stripped.Mood, stripped.Sentence)
+	}
+	seen[stripped.Sentence] = "stripped"
 	for _, r := range []mail.HoldReason{mail.HoldPaused, mail.HoldCredentials, mail.HoldNoPassword, mail.HoldUnreachable, mail.HoldCertificate,
 		mail.HoldNoTLS, mail.HoldQuota, mail.HoldBlocked, mail.HoldBusy, mail.HoldPace, mail.HoldUncertain, mail.HoldStorage} {
 		a := AccountState{Hold: &HoldState{Reason: r}, Messages: 1, Recipients: 2}
@@ -132,7 +139,7 @@ func TestListenState(t *testing.T) {
 
 // A user of the window has no terminal and no settings file at hand.
 func TestNoWordsOfTheTerminalForAnyLanguage(t *testing.T) {
-	all := []words{noAccountWords, folderWords, spoolWords(spool.ErrClosed)}
+	all := []words{noAccountWords, strippedWords, folderWords, spoolWords(spool.ErrClosed)}
 	for _, w := range holdWords {
 		all = append(all, w)
 	}
