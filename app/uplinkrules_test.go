@@ -273,3 +273,27 @@ func TestANumberIsNeverUsedForOtherRecipients(t *testing.T) {
 		}
 	})
 }
+
+// The parameter holds 100 characters at most (RFC 3461 §4.4): a mail program's
+// own ENVID goes behind the key where it fits, and is left out where not.
+func TestAMailProgramsOwnEnvelopeID(t *testing.T) {
+	for _, c := range []struct{ name, own, behind string }{
+		{"none", "", ""},
+		{"fits", "QQ314159", ".QQ314159"},
+		{"does not fit", strings.Repeat("x", 90), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngineTest(t, engineOptions{settings: authOff})
+			e.run()
+			params := ""
+			if c.own != "" {
+				params = " ENVID=" + c.own
+			}
+			id := e.hand(mailed{from: "alice@example.com", params: params, to: []string{"<bob@dst.invalid>"}})
+			e.until("the message is sent", func(State) bool { return e.done(id) })
+			if got, want := e.relay.Accepted()[0].EnvelopeID, "sb1."+string(id)+".1"+c.behind; got != want || len(got) > 100 {
+				t.Errorf("ENVID %q, want %q", got, want)
+			}
+		})
+	}
+}
