@@ -36,7 +36,7 @@ func known(c mail.Code) (w words, exact bool) {
 	}
 	w, exact = byDetail[[2]int{subject, detail}]
 	if c.Transient() {
-		// A greylisting server says one of these to everybody at first (RFC 6647 §2.1).
+		// A greylisting server says one of these to everybody at first (RFC 6647).
 		if greylisted := subject == 7 && detail <= 1 || subject == 1 && detail <= 1; !exact || greylisted {
 			return whyNotInTime, false
 		}

@@ -24,7 +24,7 @@ var byDetail = map[[2]int]words{
 	{1, 6}:  {sentence: say.T("The mailbox has moved and left no new address."), action: checkAddress},
 	{1, 7}:  whyBadSender,
 	{1, 8}:  whyBadSender,
-	{1, 10}: whyNoMail, // RFC 7505 §4.1
+	{1, 10}: whyNoMail, // RFC 7505
 
 	{2, 1}: {sentence: say.T("The mailbox is switched off."), action: checkAddress},
 	{2, 2}: {sentence: say.T("The mailbox is full."), action: tryLater},
@@ -52,7 +52,7 @@ var byDetail = map[[2]int]words{
 	{7, 2}:  {sentence: say.T("The mailing list does not take mail from this sender."), action: askThem},
 	{7, 8}:  whyWrongLogin, // RFC 4954 §6
 	{7, 13}: {sentence: say.T("The relay has switched off this account."), action: askSupport},
-	{7, 17}: whyOtherOwner, // RFC 7293 §5
+	{7, 17}: whyOtherOwner, // RFC 7293
 	{7, 18}: whyOtherOwner,
 	{7, 20}: whyUnsigned, // RFC 7372 §3
 	{7, 21}: whyUnsigned,
@@ -61,10 +61,10 @@ var byDetail = map[[2]int]words{
 	{7, 24}: whyUnlisted,
 	{7, 25}: {sentence: say.T("The relay's network address has no valid name."), action: askSupport},
 	{7, 26}: whyUnproven,
-	{7, 27}: whyBadSender, // RFC 7505 §4.2
+	{7, 27}: whyBadSender, // RFC 7505
 	{7, 28}: {sentence: say.T("The recipient's server was sent too much mail at a time."), action: tryLater},
 	{7, 29}: whyUnproven,
-	{7, 30}: {sentence: say.T("The message may only travel encrypted, and a server on the way cannot do that."), action: askThem}, // RFC 8689 §5
+	{7, 30}: {sentence: say.T("The message may only travel encrypted, and a server on the way cannot do that."), action: askThem}, // RFC 8689
 }
 
 // byBasic has those of replies without an enhanced code (RFC 5321 §4.2.3).
@@ -74,7 +74,7 @@ var byBasic = map[int]words{
 	502: whyProtocol,
 	503: whyProtocol,
 	504: whyProtocol,
-	521: whyNoMail, // RFC 7504 §3
+	521: whyNoMail, // RFC 7504
 	530: whyWrongLogin,
 	535: whyWrongLogin,
 	550: whyNoAddress,
