@@ -233,7 +233,7 @@ func (e *Engine) testAccount(ctx context.Context, s settings.Account, password s
 	if away {
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	} else {
-		w = holdWords[failed.Hold.Reason]
+		w = wordsOf(failed.Hold.Reason, failed.Hold.Detail)
 	}
 	u := w.problem(err)
 	if failed.Hold.Detail != "" {

@@ -17,6 +17,7 @@ import (
 	"servicesmtp.net/companion/app/secret"
 	"servicesmtp.net/companion/app/settings"
 	"servicesmtp.net/companion/app/spool"
+	"servicesmtp.net/companion/app/uplink"
 	"servicesmtp.net/companion/internal/authority"
 	"servicesmtp.net/companion/internal/durable"
 )
@@ -54,6 +55,8 @@ type Engine struct {
 	troubled chan struct{} // see problem
 	stop     context.CancelFunc
 	stopped  context.Context // ends with Stop; held here because Stop comes from outside of Run
+
+	encrypted uplink.Encrypted
 
 	change sync.Mutex // held while the settings are changed, in the file and here; taken before mu
 

@@ -126,8 +126,8 @@ func (e *Engine) report(ctx context.Context, d spool.DueReport, id mail.JobID, n
 	}
 	r.Failures = func(yield func(dsn.Failure, error) bool) {
 		for f, err := range e.spool.ReportedFailures(ctx, d) {
-			why, advice := failureWords(f.Reply.Code)
-			if !yield(dsn.Failure{Recipient: f.Recipient, Reply: f.Reply, At: f.At, Reason: why, Advice: advice}, err) {
+			w := failureWords(f.Reply.Code)
+			if !yield(dsn.Failure{Recipient: f.Recipient, Reply: f.Reply, At: f.At, Reason: w.sentence, Advice: w.action}, err) {
 				return
 			}
 		}
@@ -162,10 +162,9 @@ func (e *Engine) listFailures(ctx context.Context, w io.Writer, d spool.DueRepor
 		if err != nil {
 			return err
 		}
-		page = append(page, AddressError{
-			At: f.At, Account: d.Account, Address: f.Recipient.Address, Code: f.Reply.Code.String(), Reason: reason(f.Reply.Code), Reply: f.Reply.Text,
-			Source: "relay", Job: string(d.ID),
-		})
+		page = append(page, addressError(failureWords(f.Reply.Code), f.Reply, AddressError{
+			At: f.At, Account: d.Account, Address: f.Recipient.Address, Source: "relay", Job: string(d.ID),
+		}))
 		if len(page) == listPage {
 			if err := out.Write(page); err != nil {
 				return err

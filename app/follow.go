@@ -241,12 +241,17 @@ func (e *Engine) refusedHere(ctx context.Context, q ErrorQuery, cursor string, l
 	}
 	s := source{next: next}
 	for _, f := range list {
-		s.list = append(s.list, AddressError{
-			At: f.At, Account: f.Account, Address: f.Address, Code: f.Reply.Code.String(), Reason: reason(f.Reply.Code), Reply: f.Reply.Text,
-			Source: "relay", Job: string(f.Job),
-		})
+		s.list = append(s.list, addressError(failureWords(f.Reply.Code), f.Reply, AddressError{
+			At: f.At, Account: f.Account, Address: f.Address, Source: "relay", Job: string(f.Job),
+		}))
 	}
 	return s, nil
+}
+
+// addressError fills in what a reply says, in the server's words and in ours.
+func addressError(w words, r mail.Reply, a AddressError) AddressError {
+	a.Code, a.Reply, a.Reason, a.Action = r.Code.String(), r.Text, w.sentence.Key, w.action.Key
+	return a
 }
 
 func (e *Engine) failedThere(ctx context.Context, q ErrorQuery, cursor string, limit int) (source, error) {
@@ -259,10 +264,9 @@ func (e *Engine) failedThere(ctx context.Context, q ErrorQuery, cursor string, l
 	}
 	s := source{next: next, stale: stale}
 	for _, f := range list {
-		s.list = append(s.list, AddressError{
-			At: f.At, Account: f.Account, Address: f.Address, Code: f.Reply.Code.String(), Reason: reason(f.Reply.Code), Reply: f.Reply.Text,
-			Source: "recipient", Job: string(f.Job),
-		})
+		s.list = append(s.list, addressError(refusal(f.Reply.Code), f.Reply, AddressError{
+			At: f.At, Account: f.Account, Address: f.Address, Source: "recipient", Job: string(f.Job),
+		}))
 	}
 	return s, nil
 }

@@ -67,7 +67,7 @@ func (s *sender) hold(h mail.Hold) {
 	} else if moodOf(h.Reason) == MoodAttention {
 		level = s.log.Error
 	}
-	level("sending waits: "+holdWords[h.Reason].sentence.String(), "reason", string(h.Reason), "code", h.Reply.Code.String(),
+	level("sending waits: "+wordsOf(h.Reason, h.Detail).sentence.String(), "reason", string(h.Reason), "code", h.Reply.Code.String(),
 		"detail", h.Detail, "failures", failures, "delay", time.Until(retryAt).Round(time.Millisecond))
 	s.changed()
 }

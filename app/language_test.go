@@ -89,13 +89,14 @@ func TestFailureWords(t *testing.T) {
 		{mail.Code{Basic: 552, Enhanced: [3]int{5, 3, 4}}, "too large", "without large attachments"},
 		{mail.Code{Basic: 552}, "too large", "without large attachments"},
 		{mail.Code{Basic: 550}, "does not exist", "how the address is written"},
-		{mail.Code{Basic: 550, Enhanced: [3]int{5, 7, 1}}, "does not want", "words below"},
-		{mail.Code{Basic: 554}, "refused the message", "words below"},
+		{mail.Code{Basic: 550, Enhanced: [3]int{5, 7, 1}}, "does not want", "own words"},
+		{mail.Code{Basic: 554}, "refused the message", "own words"},
 		{mail.Code{Basic: 553, Enhanced: [3]int{5, 6, 7}}, "letters", "plain letters"},
 		{mail.Code{Basic: 451, Enhanced: [3]int{4, 7, 1}}, "five days", "in another way"},
 		{mail.Code{}, "lost on this computer", "Send it again"},
 	} {
-		why, advice := failureWords(c.code)
+		w := failureWords(c.code)
+		why, advice := w.sentence, w.action
 		if !strings.Contains(why.String(), c.why) || !strings.Contains(advice.String(), c.advice) {
 			t.Errorf("%v: %q, %q", c.code, why, advice)
 		}

@@ -126,6 +126,8 @@ func (e *Engine) connect(ctx context.Context, a settings.Account, password func(
 		Connect:  time.Duration(e.settings.Timeouts.Connect),
 		Progress: time.Duration(e.settings.Timeouts.Progress),
 		FinalDot: time.Duration(e.settings.Timeouts.FinalDot),
+
+		Encrypted: &e.encrypted,
 	}
 	var err error
 	if cfg.RootCAs, err = roots(a.CAFile); err != nil {

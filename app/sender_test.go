@@ -64,7 +64,7 @@ func prepareSenderTest(t *testing.T, r *apptest.Relay, l pace.Limits) *senderTes
 	}
 	b.sender.connect = func(ctx context.Context) (*uplink.Session, error) {
 		return uplink.Connect(ctx, uplink.Config{
-			Endpoints: []uplink.Endpoint{endpoint}, RootCAs: b.relay.CertPool(), User: "alice", Password: b.sender.secret, Dial: b.relay.Dial,
+			Endpoints: []uplink.Endpoint{endpoint}, RootCAs: b.relay.CertPool(), User: "alice", Password: b.sender.secret, Dial: b.relay.Dial, Encrypted: &e.encrypted,
 		})
 	}
 	return b

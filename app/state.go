@@ -246,6 +246,7 @@ type AddressError struct {
 	Address string    `json:"address"`
 	Code    string    `json:"code"`   // "550 5.1.1"
 	Reason  string    `json:"reason"` // in plain words; English, and the key of its translations
+	Action  string    `json:"action"` // what helps, likewise
 	Reply   string    `json:"reply"`  // the server's own words
 	Source  string    `json:"source"` // "relay" (refused on hand-over) or "recipient" (the recipient's server)
 	Job     string    `json:"job,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"servicesmtp.net/companion/app/mail"
 	"servicesmtp.net/companion/app/pace"
 	"servicesmtp.net/companion/app/say"
+	"servicesmtp.net/companion/app/uplink"
 )
 
 // words are a sentence and an action for a person who does not know SMTP. The
@@ -103,6 +104,21 @@ var testWords = map[mail.HoldReason]words{
 	},
 }
 
+// strippedWords are those of mail.HoldNoTLS where something on the way takes
+// the encryption out.
+var strippedWords = words{
+	sentence: say.T("A network device or an antivirus program removes the encryption, so no password was sent."),
+	action:   say.T("Switch off the scanning of outgoing mail in the antivirus program or firewall, or use another network."), do: DeedRetry,
+}
+
+// wordsOf are the words of a hold; detail is what uplink knows beside it.
+func wordsOf(r mail.HoldReason, detail string) words {
+	if r == mail.HoldNoTLS && detail == uplink.Stripped {
+		return strippedWords
+	}
+	return holdWords[r]
+}
+
 // moodOf is the mood that a hold means.
 func moodOf(r mail.HoldReason) Mood {
 	switch {
@@ -119,7 +135,7 @@ func describe(a *AccountState, now time.Time) {
 	a.Said, a.Action, a.Do = Said{}, "", DeedNone
 	switch {
 	case a.Hold != nil:
-		w := holdWords[a.Hold.Reason]
+		w := wordsOf(a.Hold.Reason, a.Hold.Detail)
 		a.Mood, a.Said, a.Action, a.Do = moodOf(a.Hold.Reason), w.said(), w.english(), w.do
 		if a.Recipients > 0 {
 			a.Said.Sentence = append(a.Said.Sentence, waiting(a.Messages, a.Recipients))

@@ -11,10 +11,17 @@ import (
 	"servicesmtp.net/companion/app/pace"
 	"servicesmtp.net/companion/app/proxy"
 	"servicesmtp.net/companion/app/spool"
+	"servicesmtp.net/companion/app/uplink"
 )
 
 func TestEveryHoldHasWords(t *testing.T) {
 	seen := map[string]mail.HoldReason{}
+	stripped := AccountState{Hold: &HoldState{Reason: mail.HoldNoTLS, Detail: uplink.Stripped}}
+	describe(&stripped, time.Now())
+	if !strings.Contains(stripped.Sentence, "removes the encryption") || stripped.Mood != MoodAttention {
+		t.Errorf("stripped: %s, %q", stripped.Mood, stripped.Sentence)
+	}
+	seen[stripped.Sentence] = "stripped"
 	for _, r := range []mail.HoldReason{mail.HoldPaused, mail.HoldCredentials, mail.HoldNoPassword, mail.HoldUnreachable, mail.HoldCertificate,
 		mail.HoldNoTLS, mail.HoldQuota, mail.HoldBlocked, mail.HoldBusy, mail.HoldPace, mail.HoldUncertain, mail.HoldStorage} {
 		a := AccountState{Hold: &HoldState{Reason: r}, Messages: 1, Recipients: 2}
@@ -132,7 +139,7 @@ func TestListenState(t *testing.T) {
 
 // A user of the window has no terminal and no settings file at hand.
 func TestNoWordsOfTheTerminalForAnyLanguage(t *testing.T) {
-	all := []words{noAccountWords, folderWords, spoolWords(spool.ErrClosed)}
+	all := []words{noAccountWords, strippedWords, folderWords, spoolWords(spool.ErrClosed)}
 	for _, w := range holdWords {
 		all = append(all, w)
 	}
@@ -158,33 +165,6 @@ func TestNoWordsOfTheTerminalForAnyLanguage(t *testing.T) {
 			if words := s.Sentence.String() + s.Action.String(); strings.Contains(words, term) {
 				t.Errorf("%q holds %q", words, term)
 			}
-		}
-	}
-}
-
-func TestReason(t *testing.T) {
-	for want, c := range map[string]mail.Code{
-		"The address does not exist.":                                     {Basic: 550, Enhanced: [3]int{5, 1, 1}},
-		"The mailbox is full.":                                            {Basic: 552, Enhanced: [3]int{5, 2, 2}},
-		"The address does not exist or does not take mail.":               {Basic: 550},
-		"The recipient's server refused the message.":                     {Basic: 554, Enhanced: [3]int{5, 0, 0}},
-		"The server refused it for good.":                                 {Basic: 571},
-		"The server could not take it in time.":                           {Basic: 451},
-		"The domain does not take mail.":                                  {Basic: 556, Enhanced: [3]int{5, 1, 10}},
-		"The recipient's server does not want this message.":              {Basic: 554, Enhanced: [3]int{5, 7, 1}},
-		"The mailbox is full, or the message is too large.":               {Basic: 552},
-		"The message is too large for the recipient's server.":            {Basic: 552, Enhanced: [3]int{5, 3, 4}},
-		"The recipient's server did not take it for days.":                {Basic: 451, Enhanced: [3]int{4, 4, 7}},
-		"The relay refused name or password.":                             {Basic: 535, Enhanced: [3]int{5, 7, 8}},
-		"The mailbox has moved and left no new address.":                  {Basic: 551, Enhanced: [3]int{5, 1, 6}},
-		"The address is not written correctly.":                           {Basic: 501, Enhanced: [3]int{5, 1, 3}},
-		"The mailbox is switched off.":                                    {Basic: 550, Enhanced: [3]int{5, 2, 1}},
-		"The domain does not exist.":                                      {Basic: 550, Enhanced: [3]int{5, 1, 2}},
-		"The message is too large for this mailbox.":                      {Basic: 552, Enhanced: [3]int{5, 2, 3}},
-		"The address has letters that a server on the way cannot handle.": {Basic: 553, Enhanced: [3]int{5, 6, 7}},
-	} {
-		if got := reason(c); got != want {
-			t.Errorf("%v: got %q, want %q", c, got, want)
 		}
 	}
 }

@@ -30,6 +30,7 @@ var elsewhere = map[string]string{
 	"app/errors.go u.Action":                "literals in UserError",
 	"app/control/client.go UserError":       "said by the engine at the other end",
 	"app/say/printer.go key":                "literals in calls of Say",
+	"ui/viewmodel/errors.go e.Action":       "literals in app/reasons.go",
 	"app/say/printer.go d.Month().String()": "months, added by collect",
 	"ui/language.go XN":                     "literals in say.N, which the printer hands on",
 }

@@ -68,7 +68,7 @@ func newErrorsPage(u *UI) *errorsPage {
 	e.showEmpty()
 	e.rows = look.NewRows(look.RowsSpec[viewmodel.ErrorRow]{
 		Columns: errorColumns(u), Key: func(r viewmodel.ErrorRow) string { return r.Key }, Load: e.load, Empty: e.empty,
-		OnSelect: func(r viewmodel.ErrorRow, ok bool) { e.details.set(ok, r.Address, r.Reason, r.Reply) }, OnKey: e.typedKey,
+		OnSelect: func(r viewmodel.ErrorRow, ok bool) { e.details.set(ok, r.Address, r.Words(), r.Reply) }, OnKey: e.typedKey,
 	})
 	e.refresh = widget.NewButtonWithIcon(p.Say("Refresh"), look.Icon("retry"), func() { e.read(false) })
 	e.export = widget.NewButtonWithIcon(p.Say("Save as CSV"), look.Icon("export"), e.save)

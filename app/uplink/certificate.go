@@ -16,11 +16,21 @@ import (
 )
 
 // shields are antivirus programs that open encrypted connections to scan mail,
-// by a word of their authority's name (PHPMailer#1724, nodemailer#330,
+// and filters of a company's network that do the same, by the words in a row
+// with which their authorities are named (PHPMailer#1724, nodemailer#330,
 // MailKit#912).
-var shields = []struct{ word, name string }{
-	{"avast", "Avast"}, {"avg", "AVG"}, {"kaspersky", "Kaspersky"},
-	{"eset", "ESET"}, {"bitdefender", "Bitdefender"}, {"norton", "Norton"},
+var shields = []struct {
+	words, name string
+	network     bool // not on this computer
+}{
+	{"avast", "Avast", false}, {"avg", "AVG", false}, {"avira", "Avira", false}, {"bitdefender", "Bitdefender", false},
+	{"dr web", "Dr.Web", false}, {"doctor web", "Dr.Web", false}, {"spider gate", "Dr.Web", false}, {"eset", "ESET", false}, {"g data", "G DATA", false},
+	{"kaspersky", "Kaspersky", false}, {"mcafee web gateway", "McAfee Web Gateway", true}, {"mcafee", "McAfee", false}, {"norton", "Norton", false},
+	{"trend micro", "Trend Micro", false},
+	{"blue coat", "Blue Coat", true}, {"bluecoat", "Blue Coat", true}, {"check point", "Check Point", true},
+	{"cisco umbrella", "Cisco Umbrella", true}, {"forcepoint", "Forcepoint", true}, {"fortinet", "Fortinet", true},
+	{"fortigate", "Fortinet", true}, {"netskope", "Netskope", true}, {"palo alto", "Palo Alto Networks", true},
+	{"sophos", "Sophos", true}, {"sonicwall", "SonicWall", true}, {"watchguard", "WatchGuard", true}, {"zscaler", "Zscaler", true},
 }
 
 // tlsFailure sorts the errors of a handshake.
@@ -55,7 +65,10 @@ func isLoss(err error) bool {
 
 // certificateDetail is one plain sentence about what is wrong.
 func certificateDetail(bad *tls.CertificateVerificationError) string {
-	if name := shield(bad.UnverifiedCertificates); name != "" {
+	switch name, network := shield(bad.UnverifiedCertificates); {
+	case network:
+		return "The network's filter " + name + " opens the encrypted connection. Ask whoever runs this network to leave mail out."
+	case name != "":
 		return "The antivirus program " + name + " opens the encrypted connection. Switch off its scanning of outgoing mail."
 	}
 	var invalid x509.CertificateInvalidError
@@ -75,18 +88,18 @@ func certificateDetail(bad *tls.CertificateVerificationError) string {
 	return "The certificate is not valid."
 }
 
-// shield names the antivirus program that issued a certificate, or "". Whole
+// shield names the program or filter that issued a certificate, or "". Whole
 // words only: "ESET" stands also in "reset".
-func shield(chain []*x509.Certificate) string {
+func shield(chain []*x509.Certificate) (name string, network bool) {
 	for _, cert := range chain {
 		issuer := cert.Issuer.CommonName + " " + strings.Join(cert.Issuer.Organization, " ")
-		for word := range strings.FieldsFuncSeq(strings.ToLower(issuer), func(r rune) bool { return !unicode.IsLetter(r) }) {
-			for _, s := range shields {
-				if word == s.word {
-					return s.name
-				}
+		words := strings.FieldsFunc(strings.ToLower(issuer), func(r rune) bool { return !unicode.IsLetter(r) })
+		row := " " + strings.Join(words, " ") + " "
+		for _, s := range shields {
+			if strings.Contains(row, " "+s.words+" ") {
+				return s.name, s.network
 			}
 		}
 	}
-	return ""
+	return "", false
 }

@@ -26,6 +26,8 @@ type Config struct {
 
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: net.Dialer
 	Log  *slog.Logger                                                         // nil: none
+
+	Encrypted *Encrypted // nil: what was offered before is not known
 }
 
 func (c Config) withDefaults() Config {

@@ -162,6 +162,17 @@ func TestCertificates(t *testing.T) {
 		{"ESET", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "ESET SSL Filter CA"}, "certificate", "ESET"},
 		{"Bitdefender", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Bitdefender Personal CA.Net-Defender"}, "certificate", "Bitdefender"},
 		{"Norton", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Norton Web/Mail Shield Root"}, "certificate", "Norton"},
+		{"Avira", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Avira Web Protection Root"}, "certificate", "program Avira opens"},
+		{"Dr.Web", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "SpIDer Gate Trusted Root Certificate"}, "certificate", "program Dr.Web opens"},
+		{"G DATA", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "G DATA Mail Scanner Root"}, "certificate", "program G DATA opens"},
+		{"McAfee", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "McAfee Web Gateway"}, "certificate", "filter McAfee Web Gateway opens"},
+		{"Trend Micro", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Trend Micro CA"}, "certificate", "program Trend Micro opens"},
+		{"Sophos", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Sophos SSL CA_C01001A"}, "certificate", "filter Sophos opens"},
+		{"Fortinet", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "FortiGate CA"}, "certificate", "filter Fortinet opens"},
+		{"Zscaler", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Zscaler Intermediate Root CA (zscaler.net)"}, "certificate", "filter Zscaler opens"},
+		{"Palo Alto", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Palo Alto Networks Inc-Root-CA"}, "certificate", "filter Palo Alto Networks opens"},
+		{"Cisco Umbrella", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Cisco Umbrella Primary SubCA"}, "certificate", "filter Cisco Umbrella opens"},
+		{"words apart", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Palo CA Alto, Trend of Micro"}, "certificate", "authority"},
 		{"no shield", apptest.Options{Certificate: apptest.UnknownAuthority, Issuer: "Reset Savgard Nortonia"}, "certificate", "authority"},
 	} {
 		for _, implicit := range []bool{false, true} {

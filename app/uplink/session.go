@@ -111,7 +111,7 @@ func (s *Session) ehlo() *ConnectError {
 		return lost(err)
 	case r.Code.Basic == 500 || r.Code.Basic == 502:
 		if !s.secured() { // a filter in between that hides STARTTLS answers so
-			return refused(mail.HoldNoTLS, "The server does not offer encryption here. Somebody may be listening.", r)
+			return s.notOffered(r)
 		}
 		return turnedAway(r)
 	case r.Code.Basic/100 != 2:
@@ -135,8 +135,7 @@ func offers(text string) map[string]string {
 
 func (s *Session) startTLS(ctx context.Context) *ConnectError {
 	if !s.has("STARTTLS") {
-		return failure(mail.HoldNoTLS, "The server does not offer encryption here. Somebody may be listening.",
-			errors.New("STARTTLS is not offered"))
+		return s.notOffered(mail.Reply{})
 	}
 	r, err := s.d.ask("STARTTLS", "STARTTLS", s.cfg.Connect)
 	switch {
@@ -149,7 +148,11 @@ func (s *Session) startTLS(ctx context.Context) *ConnectError {
 		// come through TLS (the response injection of CVE-2021-38371 and others).
 		return failure(mail.HoldNoTLS, "Somebody meddles with the connection.", errors.New("data after the answer to STARTTLS"))
 	}
-	return s.secure(ctx)
+	if f := s.secure(ctx); f != nil {
+		return f
+	}
+	s.cfg.Encrypted.add(s.endpoint) // only the server itself can have said that it offers it
+	return nil
 }
 
 // secure begins TLS. It is the only place that makes a tls.Config, which always

@@ -266,7 +266,7 @@ func TestErrors(t *testing.T) {
 	s := newSession(t, f)
 	golden(t, "errors-none.txt", s.must(exitDone, "errors"))
 	f.errors[""] = app.ErrorPage{Next: "p2", Errors: []app.AddressError{
-		{At: now.UTC(), Account: "office", Address: "nobody@b.example", Code: "550 5.1.1", Reason: "The address does not exist.", Reply: "550 5.1.1 no, \"never\"\r\nhere", Source: "recipient", Job: "01K"},
+		{At: now.UTC(), Account: "office", Address: "nobody@b.example", Code: "550 5.1.1", Reason: "The address does not exist.", Action: "Check how the address is written.", Reply: "550 5.1.1 no, \"never\"\r\nhere", Source: "recipient", Job: "01K"},
 		{At: now.UTC(), Account: "office", Address: "=cmd|' /C calc'!A0@b.example", Code: "554", Reason: "The server refused it for good.", Reply: "@SUM(1)", Source: "relay"},
 	}}
 	f.errors["p2"] = app.ErrorPage{Stale: true, Errors: []app.AddressError{{At: now.AddDate(-1, 0, 0).UTC(), Address: "+1@b.example", Reply: "-2"}}}

@@ -12,20 +12,24 @@ import (
 type ErrorRow struct {
 	Key             string
 	Address, Reason string
+	Action          string // what helps
 	Reply           string // the server's own words, with their code
 	When, Source    string
 	Account         string
 }
 
-// NewErrorRow says one error. The engine's reason is the key of its
-// translations.
+// NewErrorRow says one error. The engine's reason and action are the keys of
+// their translations.
 func NewErrorRow(p say.Printer, e app.AddressError, now time.Time) ErrorRow {
 	return ErrorRow{
 		Key:     strings.Join([]string{e.Account, e.Source, e.Job, e.Address, e.At.UTC().Format(time.RFC3339Nano)}, "\x00"),
-		Address: e.Address, Reason: p.Text(say.T(e.Reason)), Reply: reply(e.Code, e.Reply), Account: e.Account,
+		Address: e.Address, Reason: p.Text(say.T(e.Reason)), Action: p.Text(say.T(e.Action)), Reply: reply(e.Code, e.Reply), Account: e.Account,
 		When: p.Moment(say.Moment{Time: e.At, Now: now}), Source: errorSource(p, e.Source),
 	}
 }
+
+// Words are why the address failed and what helps.
+func (r ErrorRow) Words() string { return strings.TrimSpace(r.Reason + " " + r.Action) }
 
 func errorSource(p say.Printer, source string) string {
 	if source == "relay" {

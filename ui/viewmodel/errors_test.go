@@ -11,18 +11,21 @@ import (
 )
 
 func TestErrorRow(t *testing.T) {
-	it, err := say.FromCatalogue(language.Italian, []byte(`{"The mailbox is full.": "La casella è piena.", "Your relay": "Il relay",
+	it, err := say.FromCatalogue(language.Italian, []byte(`{"The mailbox is full.": "La casella è piena.", "Send it again.": "Inviarlo di nuovo.", "Your relay": "Il relay",
 		"The recipient's server": "Il server del destinatario", "{{.Day}}, {{.Hour}}": "{{.Day}}, {{.Hour}}", "{{.Day}} {{.Month}}": "{{.Day}} {{.Month}}", "November": "novembre"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC)
-	e := app.AddressError{At: now.Add(-48 * time.Hour), Account: "home", Address: "Ada@x.example", Code: "552 5.2.2", Reason: "The mailbox is full.", Reply: "over\nquota", Source: "recipient", Job: "J"}
+	e := app.AddressError{At: now.Add(-48 * time.Hour), Account: "home", Address: "Ada@x.example", Code: "552 5.2.2", Reason: "The mailbox is full.", Action: "Send it again.", Reply: "over\nquota", Source: "recipient", Job: "J"}
 	got := NewErrorRow(it, e, now)
-	want := ErrorRow{Key: got.Key, Address: "Ada@x.example", Reason: "La casella è piena.", Reply: "552 5.2.2 over quota",
+	want := ErrorRow{Key: got.Key, Address: "Ada@x.example", Reason: "La casella è piena.", Action: "Inviarlo di nuovo.", Reply: "552 5.2.2 over quota",
 		When: "23 novembre, 09:30", Source: "Il server del destinatario", Account: "home"}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got.Words() != "La casella è piena. Inviarlo di nuovo." || (ErrorRow{Reason: "Gone."}).Words() != "Gone." {
+		t.Errorf("got %q", got.Words())
 	}
 	keys := map[string]bool{got.Key: true}
 	for name, change := range map[string]func(*app.AddressError){
