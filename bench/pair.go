@@ -49,10 +49,15 @@ recipients_per_minute = 600000
 // newPair writes the settings, and starts the sink and, for as long as it takes
 // to open an account, the relay.
 func newPair(ctx context.Context, bin, dir string) (p *pair, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	p = &pair{bin: bin, dir: dir}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
 	var addresses [4]string
 	for i := range addresses {
 		if addresses[i], err = freeAddress(); err != nil {
@@ -62,16 +67,18 @@ func newPair(ctx context.Context, bin, dir string) (p *pair, err error) {
 	sinkAddr, listen := addresses[0], addresses[1]
 	p.submission, p.api = addresses[2], addresses[3]
 	p.sink = exec.CommandContext(ctx, "smtp-sink", "-u", "postfix", sinkAddr, "200")
-	if err := p.sink.Start(); err != nil {
+	if err = p.sink.Start(); err != nil {
 		return nil, fmt.Errorf("start smtp-sink: %w", err)
 	}
 	err = errors.Join(
 		waitFor(sinkAddr),
 		p.write("relay.toml", fmt.Sprintf(relayTOML, p.submission, p.api, sinkAddr)),
 		p.write("companion.toml", fmt.Sprintf(pairTOML, dir, p.submission, p.api, listen)),
-		p.startRelay(ctx),
 	)
 	if err != nil {
+		return nil, err
+	}
+	if err = p.startRelay(ctx); err != nil {
 		return nil, err
 	}
 	out, err := exec.CommandContext(ctx, filepath.Join(bin, "relayd"), "--data", filepath.Join(dir, "relay"), "--config", filepath.Join(dir, "relay.toml"),
@@ -110,6 +117,8 @@ func (p *pair) close() {
 			prog.stop() // what it says at its end is no figure
 		}
 	}
-	p.sink.Process.Kill()
-	p.sink.Wait()
+	if p.sink != nil && p.sink.Process != nil {
+		p.sink.Process.Kill()
+		p.sink.Wait()
+	}
 }
