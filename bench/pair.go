@@ -52,12 +52,13 @@ func newPair(ctx context.Context, bin, dir string) (p *pair, err error) {
 	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	p = &pair{bin: bin, dir: dir}
+	made := &pair{bin: bin, dir: dir}
 	defer func() {
 		if err != nil {
-			p.close()
+			made.close()
 		}
 	}()
+	p = made
 	var addresses [4]string
 	for i := range addresses {
 		if addresses[i], err = freeAddress(); err != nil {
