@@ -6,6 +6,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +55,7 @@ func TestANewsletterUsesNoMoreConnectionsThanItsLaneHas(t *testing.T) {
 // set.
 func dialled(t *testing.T, away func(context.Context) error) (b *senderTest, dials func() []time.Time) {
 	b = prepareSenderTest(t, apptest.NewPipeRelay(t, apptest.Options{}), quick)
+	var mu sync.Mutex // guards times
 	var times []time.Time
 	endpoint, err := uplink.ParseEndpoint(b.relay.StartTLS())
 	if err != nil {
@@ -62,7 +65,9 @@ func dialled(t *testing.T, away func(context.Context) error) (b *senderTest, dia
 		return uplink.Connect(ctx, uplink.Config{
 			Endpoints: []uplink.Endpoint{endpoint}, RootCAs: b.relay.CertPool(), User: "alice", Password: b.sender.secret,
 			Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+				mu.Lock()
 				times = append(times, time.Now())
+				mu.Unlock()
 				if err := away(ctx); err != nil {
 					return nil, err
 				}
@@ -71,7 +76,11 @@ func dialled(t *testing.T, away func(context.Context) error) (b *senderTest, dia
 		})
 	}
 	b.start()
-	return b, func() []time.Time { return slices.Clone(times) }
+	return b, func() []time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(times)
+	}
 }
 
 // gapsAre says whether times lie apart as want says, each ± 20 %.
@@ -90,9 +99,10 @@ func gapsAre(t *testing.T, what string, times []time.Time, want ...time.Duration
 func TestReconnectionsBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
-		away := true
+		var away atomic.Bool
+		away.Store(true)
 		b, dials := dialled(t, func(context.Context) error {
-			if away {
+			if away.Load() {
 				return refused
 			}
 			return nil
@@ -109,13 +119,13 @@ func TestReconnectionsBackOff(t *testing.T) {
 		b.settleFor(10 * time.Second)
 		gapsAre(t, "after “retry now”", dials()[n:], full[:3]...)
 
-		away = false
+		away.Store(false)
 		b.settleFor(2 * time.Minute)
 		if b.job(id).State != spool.JobDone || b.sender.holdState() != nil {
 			t.Fatalf("job %+v, hold %+v", b.job(id), b.sender.holdState())
 		}
 		b.settleFor(2 * idleLife)
-		away = true
+		away.Store(true)
 		n = len(dials())
 		b.accept(1, "dst.invalid")
 		b.settleFor(10 * time.Second)
@@ -123,7 +133,7 @@ func TestReconnectionsBackOff(t *testing.T) {
 		if a := len(b.relay.Accepted()); a != 1 {
 			t.Errorf("accepted %d times", a)
 		}
-		away = false
+		away.Store(false)
 		b.settleFor(2 * time.Minute)
 	})
 }
@@ -147,9 +157,10 @@ func TestAHungNetworkIsGivenUpAndTriedAgain(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				down := true
+				var down atomic.Bool
+				down.Store(true)
 				b, dials := dialled(t, func(ctx context.Context) error {
-					if down {
+					if down.Load() {
 						return c.away(ctx)
 					}
 					return nil
@@ -162,7 +173,7 @@ func TestAHungNetworkIsGivenUpAndTriedAgain(t *testing.T) {
 					t.Errorf("hold %+v", h)
 				}
 				gapsAre(t, c.name, dials(), c.gap)
-				down = false
+				down.Store(false)
 				b.settleFor(3 * time.Minute)
 				if n := len(b.relay.Accepted()); n != 1 || b.job(id).Counts != (spool.Counts{Accepted: 2}) {
 					t.Errorf("accepted %d times, job %+v", n, b.job(id))
