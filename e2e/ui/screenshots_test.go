@@ -70,6 +70,10 @@ func TestScreenshots(t *testing.T) {
 				picture(s, "job")
 				d.Key("Escape")
 			}
+			if view == "errors" {
+				d.Key("Down", "Return")
+				picture(s, "error")
+			}
 		}
 		d.quit()
 	}
