@@ -248,6 +248,31 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 	if _, err := e.account(name); err != nil {
 		return err
 	}
+	e.change.Lock()
+	defer e.change.Unlock()
+	if err := e.strike(ctx, name); err != nil {
+		return err
+	}
+	if err := e.replaceAccount(ctx, name, nil); err != nil {
+		return err
+	}
+	if err := e.reports.Forget(ctx, name); err != nil {
+		return err
+	}
+	for _, key := range []string{secret.RelayKey(name), secret.TokenKey(name)} {
+		if err := e.cfg.Secrets.Delete(ctx, key); err != nil && !errors.Is(err, secret.ErrAbsent) {
+			return secretError(err)
+		}
+	}
+	return nil
+}
+
+// strike takes an account out of the settings, unless something waits for it. No
+// message is stored meanwhile, and afterwards none for this account, also not
+// one whose MAIL was let in before.
+func (e *Engine) strike(ctx context.Context, name string) error {
+	e.storing.Lock()
+	defer e.storing.Unlock()
 	totals, err := e.spool.Totals(ctx, time.Now())
 	if err != nil {
 		return spoolError(err)
@@ -266,22 +291,12 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 			terminal: "Let it leave, or take it back with: companionctl queue cancel",
 		}.problem(nil)
 	}
-	e.change.Lock()
-	defer e.change.Unlock()
 	if err := settings.ForgetAccount(e.cfg.SettingsPath, name); err != nil {
 		return settingsError(say.T("The account cannot be removed from the settings."), say.Text{}, err)
 	}
-	if err := e.replaceAccount(ctx, name, nil); err != nil {
-		return err
-	}
-	if err := e.reports.Forget(ctx, name); err != nil {
-		return err
-	}
-	for _, key := range []string{secret.RelayKey(name), secret.TokenKey(name)} {
-		if err := e.cfg.Secrets.Delete(ctx, key); err != nil && !errors.Is(err, secret.ErrAbsent) {
-			return secretError(err)
-		}
-	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.settings.Accounts = slices.DeleteFunc(slices.Clone(e.settings.Accounts), func(a settings.Account) bool { return a.Name == name })
 	return nil
 }
 
