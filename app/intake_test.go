@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,5 +46,23 @@ func TestALostConnectionIsNoTroubleOfTheSpool(t *testing.T) {
 	}
 	if e.problem != nil {
 		t.Errorf("the problem is %v", e.problem)
+	}
+}
+
+// Mail of an account that was taken out of the settings file by hand, or renamed
+// there, waits until it is back. Somebody must be told.
+func TestMailOfAnAccountThatIsNotThereIsShown(t *testing.T) {
+	e := newEngineTest(t, engineOptions{})
+	e.closed()
+	e.store("01ARZ3NDEKTSV4RRFFQ69G5F01", "alice@example.com", time.Now(), "bob@dst.invalid")
+	if s := e.compose(t.Context()); strings.Contains(s.Sentence, "not in the settings") {
+		t.Errorf("said too early: %q", s.Sentence)
+	}
+	e.settings.Accounts[0].Name = "renamed"
+	e.accounts["renamed"] = e.accounts["office"]
+	close(e.ready) // as if it ran
+	s := e.compose(t.Context())
+	if s.Mood != MoodAttention || s.Sentence != "Mail waits for the account office, which is not in the settings." || s.Action == "" {
+		t.Errorf("state %s %q %q", s.Mood, s.Sentence, s.Action)
 	}
 }
