@@ -117,6 +117,8 @@ func (s *session) mustAuth() bool { return s.conn.mustAuth || s.srv.mustAuth.Loa
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	switch {
 	case s.mustAuth() && s.mechanism() == "":
+		s.srv.log.Warn("a program gave no password", "address", s.conn.LocalAddr().String())
+		s.conn.stumbled(StumbleNoPassword, s.hello)
 		return s.srv.reply(needAuth)
 	case s.current() != nil: // RFC 5321 §4.1.4
 		return s.srv.reply(outOfOrder)
