@@ -50,7 +50,7 @@ var _ smtp.AuthSession = (*session)(nil)
 func (s *Server) newSession(ctx context.Context, c *smtp.Conn) (smtp.Session, error) {
 	nc := c.Conn().(*conn) // every listener is an acceptor
 	nc.greeted = true
-	ses := &session{srv: s, conn: nc, hello: c.Hostname()}
+	ses := &session{srv: s, conn: nc, hello: clip(c.Hostname())}
 	ses.ctx, ses.cancel = context.WithCancel(ctx)
 	return ses, nil
 }
@@ -156,6 +156,9 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	address, err := cleanAddress(to, tx.env.UTF8, badRecipient)
 	if err != nil {
 		return s.srv.reply(err)
+	}
+	if len(opts.OriginalRecipient) > maxOriginal {
+		return s.srv.reply(badOriginal)
 	}
 	r := mail.Recipient{Address: address}
 	for _, n := range opts.Notify {
