@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode"
 
 	"servicesmtp.net/companion/app/proxy"
 	"servicesmtp.net/companion/app/say"
@@ -99,7 +100,7 @@ const maxHello = 60
 // the address of this computer, which tells a person nothing.
 func ProgramName(hello string, unknown say.Text) say.Text {
 	name := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsGraphic(r) { // controls of both sets, and what turns the direction of a line
 			return -1
 		}
 		return r
