@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -89,6 +90,18 @@ func (f *File) write(r io.Reader) error {
 		return errors.Join(err, f.Discard())
 	}
 	return f.Commit()
+}
+
+// WithoutPath is the cause in an error of the file system without the names of
+// files and folders, which tell of users and accounts and belong in no log.
+func WithoutPath(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // MkdirAll makes a private folder (0700) and syncs the names that it created.
