@@ -253,6 +253,7 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 	if err := e.strike(ctx, name); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // what belongs to it goes with it
 	if err := e.replaceAccount(ctx, name, nil); err != nil {
 		return err
 	}
@@ -301,8 +302,10 @@ func (e *Engine) strike(ctx context.Context, name string) error {
 }
 
 // replaceAccount ends the account's sender and starts one with new settings,
-// or none.
+// or none. The settings have changed already, so it goes on when its caller is
+// gone: mail is taken for the account.
 func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Account) error {
+	ctx = context.WithoutCancel(ctx)
 	e.mu.Lock()
 	old := e.accounts[name]
 	delete(e.accounts, name)
@@ -338,8 +341,6 @@ func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Ac
 		return nil
 	case <-e.stopped.Done():
 		return ErrStopped
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
