@@ -269,8 +269,9 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 }
 
 // strike takes an account out of the settings, unless something waits for it. No
-// message is stored meanwhile, and afterwards none for this account, also not
-// one whose MAIL was let in before.
+// message and no report is stored meanwhile, and afterwards none for this
+// account, also not one whose MAIL was let in before. Where nothing waits no
+// failure can come, so debts are looked for last.
 func (e *Engine) strike(ctx context.Context, name string) error {
 	e.storing.Lock()
 	defer e.storing.Unlock()
