@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io/fs"
 	"os"
 	"time"
 
 	"servicesmtp.net/companion/app/say"
 	"servicesmtp.net/companion/internal/authority"
+	"servicesmtp.net/companion/internal/durable"
 )
 
 // The listener's own authority in the data folder. Mail programs are given the
@@ -61,7 +61,7 @@ func (e *Engine) openAuthority() (*authority.Authority, error) {
 		Name: "ServiceSMTP Companion, this computer only", Host: host, Constrained: true, Now: time.Now,
 	})
 	if err != nil {
-		return nil, withoutPath(err)
+		return nil, durable.WithoutPath(err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -69,15 +69,6 @@ func (e *Engine) openAuthority() (*authority.Authority, error) {
 		e.authority = ca
 	}
 	return e.authority, nil
-}
-
-// withoutPath leaves the names of folders out of what is logged.
-func withoutPath(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 // Certificate is what mail programs must trust to use an address with TLS.

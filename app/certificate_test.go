@@ -170,6 +170,15 @@ func TestRefusedPrograms(t *testing.T) {
 			p := dial(t, plainAddress)
 			p.say("AUTH PLAIN "+plain(login.User, "wrong"), "535")
 		}},
+		{proxy.StumbleNoPassword, "“client” came without a password", func() {
+			p := dial(t, plainAddress)
+			p.say("MAIL FROM:<alice@example.com>", "530")
+		}},
+		{proxy.StumbleOldTLS, "A program knows only encryption that is no longer safe", func() {
+			if _, err := tls.Dial("tcp", tlsAddress, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}); err == nil {
+				t.Error("TLS 1.0 is let in")
+			}
+		}},
 		{proxy.StumbleTLS, "A program asked for encryption on the port without it", func() {
 			if _, err := tls.Dial("tcp", plainAddress, &tls.Config{InsecureSkipVerify: true}); err == nil {
 				t.Error("TLS on the plain port")

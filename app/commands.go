@@ -248,6 +248,33 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 	if _, err := e.account(name); err != nil {
 		return err
 	}
+	e.change.Lock()
+	defer e.change.Unlock()
+	if err := e.strike(ctx, name); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // what belongs to it goes with it
+	if err := e.replaceAccount(ctx, name, nil); err != nil {
+		return err
+	}
+	if err := e.reports.Forget(ctx, name); err != nil {
+		return err
+	}
+	for _, key := range []string{secret.RelayKey(name), secret.TokenKey(name)} {
+		if err := e.cfg.Secrets.Delete(ctx, key); err != nil && !errors.Is(err, secret.ErrAbsent) {
+			return secretError(err)
+		}
+	}
+	return nil
+}
+
+// strike takes an account out of the settings, unless something waits for it. No
+// message and no report is stored meanwhile, and afterwards none for this
+// account, also not one whose MAIL was let in before. Where nothing waits no
+// failure can come, so debts are looked for last.
+func (e *Engine) strike(ctx context.Context, name string) error {
+	e.storing.Lock()
+	defer e.storing.Unlock()
 	totals, err := e.spool.Totals(ctx, time.Now())
 	if err != nil {
 		return spoolError(err)
@@ -266,28 +293,20 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 			terminal: "Let it leave, or take it back with: companionctl queue cancel",
 		}.problem(nil)
 	}
-	e.change.Lock()
-	defer e.change.Unlock()
 	if err := settings.ForgetAccount(e.cfg.SettingsPath, name); err != nil {
 		return settingsError(say.T("The account cannot be removed from the settings."), say.Text{}, err)
 	}
-	if err := e.replaceAccount(ctx, name, nil); err != nil {
-		return err
-	}
-	if err := e.reports.Forget(ctx, name); err != nil {
-		return err
-	}
-	for _, key := range []string{secret.RelayKey(name), secret.TokenKey(name)} {
-		if err := e.cfg.Secrets.Delete(ctx, key); err != nil && !errors.Is(err, secret.ErrAbsent) {
-			return secretError(err)
-		}
-	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.settings.Accounts = slices.DeleteFunc(slices.Clone(e.settings.Accounts), func(a settings.Account) bool { return a.Name == name })
 	return nil
 }
 
 // replaceAccount ends the account's sender and starts one with new settings,
-// or none.
+// or none. The settings have changed already, so it goes on when its caller is
+// gone: mail is taken for the account.
 func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Account) error {
+	ctx = context.WithoutCancel(ctx)
 	e.mu.Lock()
 	old := e.accounts[name]
 	delete(e.accounts, name)
@@ -323,8 +342,6 @@ func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Ac
 		return nil
 	case <-e.stopped.Done():
 		return ErrStopped
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

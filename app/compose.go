@@ -34,6 +34,9 @@ func (e *Engine) compose(ctx context.Context) State {
 	}
 	s.Notices = e.unseenNotices(ctx, all)
 	summarise(&s)
+	if name := e.stray(totals); name != "" && s.Mood != MoodAttention {
+		s.say(MoodAttention, strayWords(name))
+	}
 	select {
 	case <-e.ready:
 	default:
@@ -50,6 +53,17 @@ func (e *Engine) compose(ctx context.Context) State {
 		s.Jobs = append(s.Jobs, jobState(j))
 	}
 	return s
+}
+
+// stray is an account for which mail waits, and which the settings do not have:
+// somebody took it out of the file, or renamed it there.
+func (e *Engine) stray(totals spool.Totals) string {
+	for _, l := range totals.Lanes {
+		if l.Messages > 0 && !e.configured(l.Account) {
+			return l.Account
+		}
+	}
+	return ""
 }
 
 func (e *Engine) accountState(ctx context.Context, a *account, totals spool.Totals, now time.Time) AccountState {

@@ -58,7 +58,8 @@ type Engine struct {
 
 	encrypted uplink.Encrypted
 
-	change sync.Mutex // held while the settings are changed, in the file and here; taken before mu
+	change  sync.Mutex   // held while the settings are changed, in the file and here; taken before storing and mu
+	storing sync.RWMutex // held for reading while a message or a report is committed, for writing while an account is taken away; taken before mu
 
 	mu        sync.Mutex // guards what follows; of settings, only Accounts, Listen's addresses and Auth, Pace and Window ever change
 	settings  settings.Settings

@@ -87,6 +87,8 @@ func (e *Engine) tellSenders(ctx context.Context) (whole bool) {
 // tellSender stores one report as mail of the same account: it keeps its pace
 // and its quota.
 func (e *Engine) tellSender(ctx context.Context, d spool.DueReport) error {
+	e.storing.RLock() // a report is mail of its account, too
+	defer e.storing.RUnlock()
 	a, err := e.account(d.Account)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoAccount, err)

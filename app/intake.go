@@ -75,7 +75,7 @@ type intake struct{ e *Engine }
 func (i intake) Create(ctx context.Context, job mail.JobID, declared mail.ByteSize) (proxy.Incoming, error) {
 	in, err := i.e.spool.Create(ctx, job, declared)
 	if err != nil {
-		i.e.spoolProblem(err)
+		i.e.met(err)
 		return nil, err
 	}
 	return incoming{Incoming: in, e: i.e, declared: declared}, nil
@@ -92,7 +92,15 @@ func (in incoming) note(err error) {
 	if errors.Is(err, spool.ErrDiskFull) {
 		in.e.lacks.refused(max(in.declared, in.Size()))
 	}
-	in.e.spoolProblem(err)
+	in.e.met(err)
+}
+
+// met is spoolProblem for a message: that its connection or the engine has ended
+// says nothing of the spool.
+func (e *Engine) met(err error) {
+	if !errors.Is(err, context.Canceled) {
+		e.spoolProblem(err)
+	}
 }
 
 func (in incoming) Write(p []byte) (int, error) {
@@ -104,16 +112,26 @@ func (in incoming) Write(p []byte) (int, error) {
 }
 
 func (in incoming) Commit(ctx context.Context, env mail.Envelope) error {
+	in.e.storing.RLock()
+	defer in.e.storing.RUnlock()
+	if !in.e.configured(env.Account) { // it was taken away since MAIL: nobody would send this
+		in.Discard()
+		return errNoAccount
+	}
 	env.Lane = mail.Bulk
 	if len(env.Recipients) <= in.e.current().Pace.PersonalMaxRecipients {
 		env.Lane = mail.Personal
 	}
 	err := in.Incoming.Commit(ctx, env)
-	if err != nil && ctx.Err() != nil {
-		return err // the connection or the engine ended; the spool is well
-	}
 	in.note(err)
 	return err
+}
+
+// configured says that the settings have an account.
+func (e *Engine) configured(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.ContainsFunc(e.settings.Accounts, func(a settings.Account) bool { return a.Name == name })
 }
 
 // spoolReports hears what the spool says of itself. A database that was rebuilt

@@ -68,9 +68,10 @@ func (e *Engine) runAccounts(ctx context.Context) {
 	defer running.Wait()
 	start := func(a *account) {
 		own, stop := context.WithCancel(ctx)
-		e.mu.Lock()
-		a.stop = stop
-		e.mu.Unlock()
+		if !e.begins(a, stop) {
+			stop()
+			return
+		}
 		running.Go(func() {
 			defer close(a.done)
 			defer stop()
@@ -89,6 +90,19 @@ func (e *Engine) runAccounts(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// begins says that an account is to be started: it is the one of its name, and
+// was not started before. One that came while the engine started is met twice,
+// and one that was replaced then has never begun.
+func (e *Engine) begins(a *account, stop context.CancelFunc) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.accounts[a.settings.Name] != a || a.stop != nil {
+		return false
+	}
+	a.stop = stop
+	return true
 }
 
 // runAccount sends an account's mail and follows its reports until ctx ends.

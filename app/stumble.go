@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode"
 
 	"servicesmtp.net/companion/app/proxy"
 	"servicesmtp.net/companion/app/say"
@@ -13,7 +14,7 @@ import (
 // up wrongly. It is forgotten when a program gets in.
 type Refused struct {
 	At       time.Time `json:"at"`
-	Reason   string    `json:"reason"`  // wrong_password, tls_on_plain_port, plain_on_tls_port, certificate_refused
+	Reason   string    `json:"reason"`  // as in proxy.StumbleReason
 	Address  string    `json:"address"` // where it came in
 	Family   string    `json:"family"`
 	Hello    string    `json:"hello,omitempty"` // what it calls itself, where it came so far
@@ -72,6 +73,17 @@ func refusedWords(reason string) words {
 			action:   say.T("Save the certificate on the page Connect, and add it to the authorities that the mail program trusts."),
 			terminal: "Give the mail program the certificate: companionctl certificate",
 		}
+	case proxy.StumbleOldTLS:
+		return words{
+			sentence: say.T("{{.Program}} knows only encryption that is no longer safe, at {{.At}}."),
+			action:   say.T("Update the mail program, or let it use the port without encryption."),
+		}
+	case proxy.StumbleNoPassword:
+		return words{
+			sentence: say.T("{{.Program}} came without a password, at {{.At}}."),
+			action:   say.T("Turn on sign-in for outgoing mail in it, with the user name and the password from the page Connect."),
+			terminal: "Turn on sign-in for outgoing mail in it, with the user name and password that this shows: companionctl connect",
+		}
 	case proxy.StumblePassword:
 	}
 	return words{
@@ -88,7 +100,7 @@ const maxHello = 60
 // the address of this computer, which tells a person nothing.
 func ProgramName(hello string, unknown say.Text) say.Text {
 	name := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsGraphic(r) { // controls of both sets, and what turns the direction of a line
 			return -1
 		}
 		return r

@@ -180,6 +180,15 @@ var (
 	}
 )
 
+// strayWords tell of mail that nobody sends.
+func strayWords(account string) words {
+	return words{
+		sentence: say.T("Mail waits for the account {{.Account}}, which is not in the settings.").With("Account", account),
+		action:   say.T("Set up an account of this name, or take the mail back in the queue."), do: DeedQueue,
+		terminal: "Set up an account of this name with: companionctl account set. Or take the mail back with: companionctl queue cancel",
+	}
+}
+
 // say fills mood and words of the whole.
 func (s *State) say(m Mood, w words) {
 	s.Mood, s.Said, s.Sentence, s.Action, s.Do = m, w.said(), w.sentence.String(), w.english(), w.do

@@ -13,6 +13,18 @@ import (
 // must take, not the most that anybody may.
 const maxAddress = 1000
 
+// Limits of what is kept of a client beside addresses: each could be a line of a
+// megabyte, for each of 50,000 recipients or in every state that is shown.
+const (
+	maxOriginal = 500 // RFC 3461 §4.2
+	maxHello    = 255 // RFC 5321 §4.5.3.1.2
+)
+
+// clip keeps the beginning of a name that is only shown.
+func clip(name string) string {
+	return strings.ToValidUTF8(name[:min(len(name), maxHello)], "")
+}
+
 // cleanAddress checks the syntax of an address as go-smtp parsed it, and writes
 // it as it must stand in a command again. bad is the problem for a wrong one.
 //

@@ -23,6 +23,7 @@ type memory struct {
 	creates   int
 	discards  int
 	double    int // Incoming ended twice
+	open      int // Incoming not ended
 
 	onCreate func() error
 	onWrite  func([]byte) error
@@ -51,6 +52,7 @@ func (m *memory) Create(context.Context, mail.JobID, mail.ByteSize) (Incoming, e
 			return nil, err
 		}
 	}
+	m.open++
 	return &memoryIncoming{m: m}, nil
 }
 
@@ -63,25 +65,28 @@ func (i *memoryIncoming) Write(p []byte) (int, error) {
 	return i.buf.Write(p)
 }
 
+// finish is called with mu held, when Commit or Discard begins: what becomes of
+// the call is the spool's business.
 func (i *memoryIncoming) finish() {
 	if i.done {
 		i.m.double++
+	} else {
+		i.m.open--
 	}
 	i.done = true
 }
 
 func (i *memoryIncoming) Commit(ctx context.Context, env mail.Envelope) error {
+	i.m.mu.Lock()
+	i.finish()
+	i.m.mu.Unlock()
 	if i.m.onCommit != nil {
 		if err := i.m.onCommit(ctx); err != nil {
-			i.m.mu.Lock()
-			defer i.m.mu.Unlock()
-			i.finish()
 			return err
 		}
 	}
 	i.m.mu.Lock()
 	defer i.m.mu.Unlock()
-	i.finish()
 	i.m.committed = append(i.m.committed, stored{env, i.buf.Bytes()})
 	return nil
 }
@@ -113,7 +118,7 @@ func (m *memory) one(t *testing.T) stored {
 	return all[0]
 }
 
-// balanced holds that every Incoming was ended exactly once.
+// balanced holds that no Incoming was ended twice.
 func (m *memory) balanced(t *testing.T) {
 	t.Helper()
 	m.mu.Lock()
@@ -135,6 +140,21 @@ func (s stored) withoutTrace(t *testing.T) string {
 		rest = after
 	}
 	return rest
+}
+
+// over holds, once Run has ended, that every Incoming was ended: a real spool
+// keeps room for it as long as it is not.
+func over(t testing.TB, s Spool) {
+	t.Helper()
+	m, ok := s.(*memory)
+	if !ok {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.open != 0 {
+		t.Errorf("%d messages were neither committed nor discarded", m.open)
+	}
 }
 
 var (
@@ -185,6 +205,7 @@ func start(t testing.TB, cfg Config, change ...func(*Server)) *Server {
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
+		over(t, cfg.Spool)
 	})
 	return s
 }

@@ -174,7 +174,8 @@ func (s *Server) certify(p *place) error {
 	if err != nil {
 		return &BindError{Reason: ErrNoTLS, Err: err}
 	}
-	p.tls = conf
+	p.tls = conf.Clone()
+	p.tls.GetConfigForClient = noteHello
 	return nil
 }
 

@@ -102,6 +102,11 @@ func TestBusyPort(t *testing.T) {
 					t.Errorf("bound, but %+v", l)
 				}
 			}
+			c, err := net.Dial("tcp", "localhost:"+port) // whatever that is on this machine
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
 		})
 	}
 }

@@ -29,9 +29,11 @@ type StumbleReason string
 // Reasons; the words are on the wire of docs/json.md.
 const (
 	StumblePassword    StumbleReason = "wrong_password"
+	StumbleNoPassword  StumbleReason = "no_password"
 	StumbleTLS         StumbleReason = "tls_on_plain_port"
 	StumblePlain       StumbleReason = "plain_on_tls_port"
 	StumbleCertificate StumbleReason = "certificate_refused"
+	StumbleOldTLS      StumbleReason = "tls_too_old"
 )
 
 // Stumble is a program that came and could not hand mail in, in a way that a
@@ -121,7 +123,15 @@ func (c *conn) turnAway() error {
 // peeked is a connection whose first octets were looked at.
 type peeked struct {
 	net.Conn
-	head []byte // read, not handed out
+	head  []byte // read, not handed out
+	hello bool   // a ClientHello was understood
+}
+
+// noteHello fits tls.Config.GetConfigForClient, which is called before anything
+// in the ClientHello is refused.
+func noteHello(info *tls.ClientHelloInfo) (*tls.Config, error) {
+	info.Conn.(*peeked).hello = true
+	return nil, nil //nolint:nilnil // which means: the same Config
 }
 
 // Read implements net.Conn.
@@ -159,6 +169,7 @@ func (c *conn) handshake() error {
 	// It ends with its connection, as all that is read here.
 	if err := c.Conn.(*tls.Conn).HandshakeContext(context.Background()); err != nil {
 		c.lookAtAlert(err)
+		c.lookAtRefusal(err)
 		return fmt.Errorf("begin TLS: %w", err)
 	}
 	return nil
@@ -203,4 +214,16 @@ func (c *conn) lookAtAlert(err error) {
 	}
 	c.s.log.Warn("a program broke off TLS; it may not trust the certificate", "address", c.LocalAddr().String(), "cause", op.Err)
 	c.stumbled(StumbleCertificate, "")
+}
+
+// lookAtRefusal recognises a client whose ClientHello was understood and offers
+// nothing that may be used any more (RFC 8996). What the network or the client
+// itself ended is an error of theirs.
+func (c *conn) lookAtRefusal(err error) {
+	var network net.Error
+	if !c.peeked.hello || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
+		return
+	}
+	c.s.log.Warn("a program offered no TLS that is safe", "address", c.LocalAddr().String(), "cause", err)
+	c.stumbled(StumbleOldTLS, "")
 }

@@ -55,6 +55,7 @@ func pipeServer(t *testing.T, cfg Config) (client func() *pipeClient, stop func(
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
+		over(t, cfg.Spool)
 	}
 }
 

@@ -39,6 +39,7 @@ const (
 	badRecipient
 	needUTF8
 	badEnvelopeID
+	badOriginal
 	badChunk
 	needTLS
 	crowded
@@ -75,6 +76,7 @@ var replies = map[Problem]smtp.SMTPError{
 	badRecipient:  {Code: 553, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "The address is not written correctly"},
 	needUTF8:      {Code: 553, EnhancedCode: smtp.EnhancedCode{5, 6, 7}, Message: "An address with letters beyond ASCII needs SMTPUTF8"},
 	badEnvelopeID: {Code: 501, EnhancedCode: smtp.EnhancedCode{5, 5, 4}, Message: "ENVID is longer than 100 characters"},
+	badOriginal:   {Code: 501, EnhancedCode: smtp.EnhancedCode{5, 5, 4}, Message: "ORCPT is longer than 500 characters"},
 }
 
 // Error makes a Problem usable as an error inside the package.

@@ -50,7 +50,7 @@ var _ smtp.AuthSession = (*session)(nil)
 func (s *Server) newSession(ctx context.Context, c *smtp.Conn) (smtp.Session, error) {
 	nc := c.Conn().(*conn) // every listener is an acceptor
 	nc.greeted = true
-	ses := &session{srv: s, conn: nc, hello: c.Hostname()}
+	ses := &session{srv: s, conn: nc, hello: clip(c.Hostname())}
 	ses.ctx, ses.cancel = context.WithCancel(ctx)
 	return ses, nil
 }
@@ -117,6 +117,8 @@ func (s *session) mustAuth() bool { return s.conn.mustAuth || s.srv.mustAuth.Loa
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	switch {
 	case s.mustAuth() && s.mechanism() == "":
+		s.srv.log.Warn("a program gave no password", "address", s.conn.LocalAddr().String())
+		s.conn.stumbled(StumbleNoPassword, s.hello)
 		return s.srv.reply(needAuth)
 	case s.current() != nil: // RFC 5321 §4.1.4
 		return s.srv.reply(outOfOrder)
@@ -154,6 +156,9 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	address, err := cleanAddress(to, tx.env.UTF8, badRecipient)
 	if err != nil {
 		return s.srv.reply(err)
+	}
+	if len(opts.OriginalRecipient) > maxOriginal {
+		return s.srv.reply(badOriginal)
 	}
 	r := mail.Recipient{Address: address}
 	for _, n := range opts.Notify {

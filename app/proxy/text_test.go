@@ -48,6 +48,7 @@ func TestReplies(t *testing.T) {
 		{"recipient", badRecipient, "553 5.1.3"},
 		{"UTF-8", needUTF8, "553 5.6.7"},
 		{"ENVID", badEnvelopeID, "501 5.5.4"},
+		{"ORCPT", badOriginal, "501 5.5.4"},
 		{"chunk of unknown size", badChunk, "421 4.5.2"},
 		{"no TLS", needTLS, "421 4.7.0"},
 		{"crowded", crowded, "421 4.3.2"},

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"servicesmtp.net/companion/app/say"
+	"servicesmtp.net/companion/internal/durable"
 )
 
 // What a failure is; ask with errors.Is.
@@ -102,7 +103,7 @@ func explained(key string, kind, cause error) *Error {
 
 // refused is a failure of a file for a reason that is none of ours.
 func refused(key string, cause error) *Error {
-	return failure(ErrRefused, Said{Sentence: say.T("The file with the {{.Secret}} cannot be used.").With("Secret", name(key))}, "", withoutPath(cause))
+	return failure(ErrRefused, Said{Sentence: say.T("The file with the {{.Secret}} cannot be used.").With("Secret", name(key))}, "", durable.WithoutPath(cause))
 }
 
 // name is what a person calls the secret.

@@ -98,14 +98,3 @@ func removeFile(key, path string) error {
 	}
 	return nil
 }
-
-// withoutPath keeps folders and user names out of the log.
-func withoutPath(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	if e, ok := errors.AsType[*os.LinkError](err); ok {
-		return e.Err
-	}
-	return err
-}

@@ -135,6 +135,27 @@ func TestALostGroupIsTriedOneByOne(t *testing.T) {
 	wantMessages(t, s, 19)
 }
 
+// A request whose group may be found committed after a crash stays in doubt when
+// its own try fails for another reason: its body must stay.
+func TestADoubtOutlivesTheSecondTry(t *testing.T) {
+	s := newSpool(t)
+	brokenCommit(t, s, jobID(0))
+	tries, cause := 0, errors.New("second try")
+	errs := together(t, s, append(inserts(t, 1), func(*tx) error {
+		if tries++; tries > 1 {
+			return cause
+		}
+		return nil
+	}))
+	for i, err := range errs {
+		var doubt inDoubt
+		if !errors.As(err, &doubt) {
+			t.Errorf("request %d: got %v, want a doubt", i, err)
+		}
+	}
+	wantErr(t, errs[1], cause)
+}
+
 // wantMessages holds that n messages of two recipients wait, and are counted.
 func wantMessages(t *testing.T, s *Spool, n int) {
 	t.Helper()

@@ -81,7 +81,9 @@ func (w *writer) loop() {
 
 // serve answers the requests of group and what waits behind it. Where the
 // transaction as a whole fails, each request is tried again by itself: a small
-// one may still fit where a large one does not.
+// one may still fit where a large one does not. A doubt about the first try is
+// one about the request, unless the second is stored: that writes over what may
+// have been left in the log.
 func (w *writer) serve(group []*op) {
 	group, err := w.transact(group, maxGroup)
 	switch {
@@ -89,8 +91,12 @@ func (w *writer) serve(group []*op) {
 		group[0].err = err
 	case err != nil:
 		for _, o := range group {
-			if _, err := w.transact([]*op{o}, 1); err != nil {
-				o.err = err
+			if _, again := w.transact([]*op{o}, 1); again != nil {
+				o.err = again
+			}
+			var doubt inDoubt
+			if o.err != nil && errors.As(err, &doubt) {
+				o.err = inDoubt{o.err}
 			}
 		}
 	}

@@ -52,6 +52,39 @@ func TestCommitAndDiscard(t *testing.T) {
 	}
 }
 
+// A folder that cannot be synced, for want of a file descriptor or on a file
+// system that knows no such thing, must not cost what was there before.
+func TestAFolderThatCannotBeSynced(t *testing.T) {
+	cause := errors.New("no sync")
+	path := filepath.Join(t.TempDir(), "settings")
+	if err := WriteFile(path, strings.NewReader("old")); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.syncDir = func(string) error { return cause }
+	if err := f.write(strings.NewReader("new")); !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
+	if got, err := os.ReadFile(path); string(got) != "new" {
+		t.Errorf("replaced: got %q, %v", got, err)
+	}
+
+	fresh := filepath.Join(filepath.Dir(path), "fresh")
+	if f, err = Create(fresh); err != nil {
+		t.Fatal(err)
+	}
+	f.syncDir = func(string) error { return cause }
+	if err := f.Commit(); !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(fresh); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that was not stored is there: %v", err)
+	}
+}
+
 func TestMkdirAllOnAFile(t *testing.T) {
 	p := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(p, nil, 0o600); err != nil {

@@ -3,13 +3,11 @@ package accept
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"hash"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 
+	"servicesmtp.net/companion/internal/durable"
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/internal/wire"
 	"servicesmtp.net/companion/server/store"
@@ -72,20 +70,8 @@ func (b *Body) Close(ctx context.Context) {
 		return
 	}
 	if err := b.draft.Close(context.WithoutCancel(ctx)); err != nil {
-		b.log.Warn("body not removed", "size", int64(b.Size), "error", bare(err))
+		b.log.Warn("body not removed", "size", int64(b.Size), "error", durable.WithoutPath(err))
 	}
-}
-
-// bare is an error without the path that it may carry: a path names an
-// account, and the log does not.
-func bare(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	if e, ok := errors.AsType[*os.LinkError](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // copy is io.Copy with a buffer that is used again.

@@ -9,15 +9,14 @@ package authority
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
 
 	"servicesmtp.net/companion/internal/authority"
+	"servicesmtp.net/companion/internal/durable"
 )
 
 // Open reads the relay's own authority in dir, making it when there is none.
@@ -74,7 +73,7 @@ func (f *Files) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	cert, err := f.read()
 	if err != nil {
-		f.log.Error("the new certificate cannot be used, the old one stays", "error", withoutPath(err))
+		f.log.Error("the new certificate cannot be used, the old one stays", "error", durable.WithoutPath(err))
 		return f.cert, nil
 	}
 	f.cert, f.changed = cert, changed
@@ -103,13 +102,4 @@ func (f *Files) newest() (time.Time, error) {
 		return k.ModTime(), nil
 	}
 	return c.ModTime(), nil
-}
-
-// withoutPath leaves the names of files out of the log.
-func withoutPath(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
