@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,10 +62,11 @@ func (p *program) peak() float64 { return statusMB(p.cmd.Process.Pid, "VmHWM") }
 // resident is what is resident now, in MB.
 func (p *program) resident() float64 { return statusMB(p.cmd.Process.Pid, "VmRSS") }
 
+// statusMB is NaN where it cannot be read.
 func statusMB(pid int, key string) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0
+		return math.NaN()
 	}
 	for line := range strings.Lines(string(text)) {
 		if f := strings.Fields(line); len(f) > 1 && f[0] == key+":" {
@@ -72,5 +74,5 @@ func statusMB(pid int, key string) float64 {
 			return float64(kb) / 1024
 		}
 	}
-	return 0
+	return math.NaN()
 }
