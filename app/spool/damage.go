@@ -15,7 +15,7 @@ import (
 )
 
 // quarantineName is the folder of damaged files. Nothing in it is ever removed
-// by this package.
+// by this package, but for the copies of a salvage that failed.
 const quarantineName = "quarantine"
 
 // Names in each of its folders.

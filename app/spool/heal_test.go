@@ -160,6 +160,52 @@ func TestSalvageSurvivesAnEndAtEachStep(t *testing.T) {
 	}
 }
 
+// A mark of the swap that stayed behind, because the disk failed in its last
+// step, says nothing of the log that the new database has got since.
+func TestAMarkLeftBehindTakesNoLogAway(t *testing.T) {
+	dir := closedSpool(t)
+	breakRoot(t, dir)
+	s, err := Open(t.Context(), options(dir))
+	must(t, err)
+	damages, err := s.Damages()
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, swapName), []byte(damages[0].Name), 0o600))
+	accept(t, s, jobID(7), envelope("office", recipients(1)), []byte("accepted since"))
+	killed := t.TempDir()
+	snapshot(t, dir, killed)
+	must(t, s.Close())
+	s, p := openHearing(t, killed)
+	if got := readBody(t, s, jobID(7)); string(got) != "accepted since" || len(p.all()) != 0 {
+		t.Errorf("body %q, problems %v", got, p.all())
+	}
+	if have, _ := exists(filepath.Join(killed, swapName)); have {
+		t.Error("the mark stays")
+	}
+}
+
+// A salvage that fails while the spool is open and in the middle of the swap
+// leaves no older state to work with.
+func TestNobodyWorksWithHalfASwap(t *testing.T) {
+	s, _ := openHearing(t, closedSpool(t))
+	s.background.Wait()
+	must(t, os.WriteFile(filepath.Join(s.dir, swapName), []byte("nothing"), 0o600)) // its report cannot be read
+	wantErr(t, s.healing(func() error { return ErrDamaged }), ErrDamaged)
+	if _, err := s.Job(t.Context(), jobID(1)); !errors.Is(err, ErrDamaged) {
+		t.Errorf("used all the same: %v", err)
+	}
+}
+
+// A clock that was wrong once must not forbid a salvage for years.
+func TestAClockPutBackForbidsNoSalvage(t *testing.T) {
+	dir := closedSpool(t)
+	future := filepath.Join(dir, quarantineName, DamageName(time.Now().AddDate(10, 0, 0)))
+	must(t, os.MkdirAll(future, 0o700))
+	must(t, os.WriteFile(filepath.Join(future, reportName), []byte("{}"), 0o600))
+	breakRoot(t, dir)
+	s := openAt(t, options(dir))
+	readBody(t, s, jobID(1))
+}
+
 // Every reader that meets a list of recipients that cannot be read has it
 // rebuilt, and then its answer.
 func TestEveryReaderOfAListStartsASalvage(t *testing.T) {

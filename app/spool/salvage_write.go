@@ -33,6 +33,9 @@ type builder struct {
 }
 
 func (b *builder) build(ctx context.Context, cut bool) error {
+	if err := withoutLog(ctx, b.db); err != nil {
+		return err
+	}
 	if err := migrate(ctx, b.db); err != nil {
 		return err
 	}
