@@ -42,7 +42,7 @@ func (s *Spool) lookForDamage(unclean, promised bool) (damaged, cut bool, err er
 	if err := old.Close(); err != nil {
 		return false, false, err
 	}
-	cut = promised && size >= 0 && state.Frames == 0
+	cut = promised && size >= 0 && state.Frames == 0 && !state.Begun
 	if !damaged && !cut && !state.Broken && size < smallestPage {
 		damaged, err = s.emptied(logged, unclean)
 	}

@@ -160,6 +160,34 @@ func TestSalvageSurvivesAnEndAtEachStep(t *testing.T) {
 	}
 }
 
+// An end right after SQLite has begun its log anew, which it does when all of it
+// is in the database, is no damage.
+func TestALogBegunAnewIsNotOneThatWasCut(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, options(dir))
+	accept(t, s, jobID(1), envelope("office", recipients(1)), []byte("x"))
+	s.background.Wait()
+	_, err := s.conn.ExecContext(t.Context(), `PRAGMA wal_checkpoint(RESTART)`)
+	must(t, err)
+	killed, path := t.TempDir(), databaseName+"-wal"
+	snapshot(t, dir, killed)
+	log, err := os.ReadFile(filepath.Join(killed, path))
+	must(t, err)
+	accept(t, s, jobID(2), envelope("office", recipients(1)), []byte("x"))
+	anew, err := os.ReadFile(filepath.Join(dir, path))
+	must(t, err)
+	if bytes.Equal(log[:32], anew[:32]) {
+		t.Fatal("the log was not begun anew")
+	}
+	copy(log, anew[:32]) // and its first frame was not written
+	must(t, os.WriteFile(filepath.Join(killed, path), log, 0o600))
+	must(t, s.Close())
+	s, p := openHearing(t, killed)
+	if got := readyNow(t, s, "office", start); len(got) != 1 || len(p.all()) != 0 {
+		t.Errorf("ready %v, problems %v", got, p.all())
+	}
+}
+
 // A mark of the swap that stayed behind, because the disk failed in its last
 // step, says nothing of the log that the new database has got since.
 func TestAMarkLeftBehindTakesNoLogAway(t *testing.T) {

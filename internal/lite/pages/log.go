@@ -138,4 +138,16 @@ func (r *logReader) apply(sound bool) {
 			r.d.newer[f.page] = logHead + int64(i)*int64(frameHead+r.d.size) + frameHead
 		}
 	}
+	r.d.state.Begun = sound && r.d.state.Frames == 0 && r.begun()
+}
+
+// begun says that only the head of this life of the log was written. SQLite
+// does so once everything is in the database: it counts the first salt up by
+// one and syncs the head before the first frame (§4.4).
+func (r *logReader) begun() bool {
+	former := uint32(r.salts>>32) - 1
+	if len(r.frames) == 0 || uint32(r.frames[0].salts>>32) != former {
+		return false
+	}
+	return len(r.frames) == 1 || r.frames[1].salts != r.frames[0].salts || r.frames[1].whole
 }
