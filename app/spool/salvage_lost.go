@@ -15,12 +15,25 @@ import (
 // is still known of them stands in the history as failed, with its recipients.
 func (j *judge) nameless() {
 	seqs := make(map[int64]bool)
-	for seq := range j.byJob {
-		seqs[seq] = true
-	}
-	for seq := range j.ids {
+	speaksOf := func(seq int64) {
 		if _, have := j.rows["jobs"][seq]; !have {
 			seqs[seq] = true
+		}
+	}
+	for seq := range j.byJob {
+		speaksOf(seq)
+	}
+	for seq := range j.ids {
+		speaksOf(seq)
+	}
+	if !j.suspect { // or they may be of messages that are forgotten
+		for seq := range j.bodies {
+			speaksOf(seq)
+		}
+		for seq, known := range j.listed {
+			if !known.done {
+				speaksOf(seq)
+			}
 		}
 	}
 	used := make(map[string]bool)

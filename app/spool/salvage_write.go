@@ -189,6 +189,9 @@ func (b *builder) debts(ctx context.Context, tx *sql.Tx) error {
 	for _, query := range []string{
 		// A debt to a sender who is lost cannot be paid; a person is told of it.
 		`UPDATE outcomes SET owed = 0 WHERE owed = 1 AND batch IN (SELECT b.id FROM jobs j JOIN batches b ON b.job = j.seq WHERE j.sender = '')`,
+		// Outcomes that are lost leave their numbers to the next ones, of which
+		// the sender must hear.
+		`UPDATE jobs SET reported = (SELECT coalesce(max(id), 0) FROM outcomes) WHERE reported > (SELECT coalesce(max(id), 0) FROM outcomes)`,
 		// Where the report is there and the row of its job is an older one, the
 		// sender was told all the same.
 		`UPDATE jobs SET report = r.report, told_at = r.at, reported = max(reported, (SELECT coalesce(max(o.id), 0)
