@@ -56,7 +56,7 @@ func (j *judge) nameless() {
 	}
 }
 
-func hasLive(batches map[int64]entry) bool {
+func hasLive(batches []entry) bool {
 	for _, b := range batches {
 		if b.num("state") != done {
 			return true
@@ -74,7 +74,8 @@ func (j *judge) tombstone(seq int64, id string) {
 	}
 	account, lane := j.listed[seq].account, int64(mail.Bulk)
 	highest := int64(1)
-	for n, b := range j.byJob[seq] {
+	batches := j.numbered(seq)
+	for n, b := range batches {
 		account, lane, highest = b.text("account"), b.num("lane"), max(highest, n)
 	}
 	for name, value := range map[string]any{
@@ -84,11 +85,10 @@ func (j *judge) tombstone(seq int64, id string) {
 		e.set(name, value)
 	}
 	setReply(e, "last_", lostReply)
-	batches := j.byJob[seq]
 	for n := int64(1); n <= highest; n++ {
 		b, have := batches[n]
 		if !have {
-			batches = withLost(batches, j.lostBatch(e, n, b))
+			batches[n] = j.lostBatch(e, n, b)
 			continue
 		}
 		if list, err := decodeRecipients(b.blob("recipients")); err != nil || int64(len(list)) != b.num("count") {
@@ -176,13 +176,13 @@ func (j *judge) outcome(b entry, place int, address string, status mail.Status) 
 // is lost counts at the latest moment at which it can have left, and each
 // number that nobody speaks of was a full batch of every account.
 func (j *judge) attempts() {
-	keep := j.keep["attempts"]
+	keep := j.rows["attempts"]
+	j.keep["attempts"] = keep
 	accounts := make(map[string]bool)
-	for id, e := range j.rows["attempts"] {
-		if r := AttemptResult(e.num("result")); id > 0 && e.text("account") != "" && r >= AttemptOpen && r <= AttemptDone && e.num("recipients") >= 0 {
-			keep[id] = e
-		}
-	}
+	maps.DeleteFunc(keep, func(id int64, e entry) bool {
+		r := AttemptResult(e.num("result"))
+		return id <= 0 || e.text("account") == "" || r < AttemptOpen || r > AttemptDone || e.num("recipients") < 0
+	})
 	open := make(map[int64]bool) // those of batches on their way
 	for _, b := range j.keep["batches"] {
 		accounts[b.text("account")] = true

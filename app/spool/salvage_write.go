@@ -65,6 +65,9 @@ func (b *builder) build(ctx context.Context, cut bool) error {
 			if err := b.insert(ctx, tx, table); err != nil {
 				return fmt.Errorf("store %s: %w", table, err)
 			}
+			if table != "jobs" { // bodies asks for those
+				delete(b.judge.keep, table)
+			}
 		}
 		if err := b.bodies(ctx, tx); err != nil {
 			return fmt.Errorf("store bodies: %w", err)
@@ -120,34 +123,35 @@ func (b *builder) insert(ctx context.Context, tx *sql.Tx, table string) error {
 	prepared := make(map[int]*sql.Stmt) // by number of columns; tx closes them
 	for _, id := range slices.Sorted(maps.Keys(rows)) {
 		e := rows[id]
-		stmt := prepared[len(e.v)]
+		v := e.values()
+		stmt := prepared[len(v)]
 		if stmt == nil {
 			var err error
-			if stmt, err = tx.PrepareContext(ctx, insertion(e)); err != nil {
+			if stmt, err = tx.PrepareContext(ctx, insertion(e.l, len(v))); err != nil {
 				return err
 			}
-			prepared[len(e.v)] = stmt
+			prepared[len(v)] = stmt
 		}
 		for i, c := range e.l.columns {
 			if c.key {
-				e.v[i] = e.rowid
+				v[i] = e.rowid
 			}
 		}
-		if _, err := stmt.ExecContext(ctx, e.v...); err != nil {
+		if _, err := stmt.ExecContext(ctx, v...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// insertion stores a row under its old number; columns that it is too old to
-// have get what the schema says.
-func insertion(e entry) string {
-	names := make([]string, len(e.v))
-	for i := range e.v {
-		names[i] = e.l.columns[i].name
+// insertion stores a row of n columns under its old number; those that it is
+// too old to have get what the schema says.
+func insertion(l *layout, n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = l.columns[i].name
 	}
-	return "INSERT INTO " + e.l.table + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)-1) + ")"
+	return "INSERT INTO " + l.table + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", n-1) + ")"
 }
 
 // bodies reads the content of the stored messages a second time, one by one:

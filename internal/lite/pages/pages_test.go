@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,6 +80,11 @@ func found(t *testing.T, path string) (map[int64]string, *Database) {
 		}
 		if _, twice := out[c.Rowid]; twice {
 			t.Errorf("row %d twice", c.Rowid)
+		}
+		for i := range len(v) + 1 {
+			if got, want := Column(c.Payload, i), append(v, nil)[i]; !reflect.DeepEqual(got, want) {
+				t.Errorf("row %d, column %d: %v, want %v", c.Rowid, i, got, want)
+			}
 		}
 		b, _ := v[3].([]byte)
 		out[c.Rowid] = fmt.Sprint(v[1], v[2], b)
@@ -234,6 +240,7 @@ func FuzzCells(f *testing.F) {
 			if v, err := Values(c.Payload); err == nil && len(c.Payload) == 0 && len(v) > 0 {
 				t.Fatalf("%v from nothing", v)
 			}
+			Column(c.Payload, 3) // of whatever payload
 		})
 		must(t, d.Close())
 	})
