@@ -14,6 +14,32 @@ import (
 // nameless deals with jobs whose row is lost: their batches do not go on. What
 // is still known of them stands in the history as failed, with its recipients.
 func (j *judge) nameless() {
+	seqs := slices.Sorted(maps.Keys(j.unrowed()))
+	if len(seqs) == 0 {
+		return
+	}
+	used := make(map[string]bool)
+	for _, e := range j.keep["jobs"] {
+		used[e.text("id")] = true
+	}
+	for _, seq := range seqs {
+		id := j.ids[seq]
+		if known, ok := j.listed[seq]; ok && known.done && !hasLive(j.byJob[seq]) && len(j.bodies[seq]) == 0 {
+			continue // of the history only: whoever owes a report has his message still
+		}
+		if !validJob(mail.JobID(id)) || used[id] {
+			id = ulid.MustNew(ulid.Timestamp(j.now), rand.Reader).String()
+			j.report.Nameless++
+		} else {
+			j.report.Lost = append(j.report.Lost, mail.JobID(id))
+		}
+		used[id] = true
+		j.tombstone(seq, id)
+	}
+}
+
+// unrowed are the jobs without a row of which anything else speaks.
+func (j *judge) unrowed() map[int64]bool {
 	seqs := make(map[int64]bool)
 	speaksOf := func(seq int64) {
 		if _, have := j.rows["jobs"][seq]; !have {
@@ -36,24 +62,7 @@ func (j *judge) nameless() {
 			}
 		}
 	}
-	used := make(map[string]bool)
-	for _, e := range j.keep["jobs"] {
-		used[e.text("id")] = true
-	}
-	for _, seq := range slices.Sorted(maps.Keys(seqs)) {
-		id := j.ids[seq]
-		if known, ok := j.listed[seq]; ok && known.done && !hasLive(j.byJob[seq]) && len(j.bodies[seq]) == 0 {
-			continue // of the history only: whoever owes a report has his message still
-		}
-		if !validJob(mail.JobID(id)) || used[id] {
-			id = ulid.MustNew(ulid.Timestamp(j.now), rand.Reader).String()
-			j.report.Nameless++
-		} else {
-			j.report.Lost = append(j.report.Lost, mail.JobID(id))
-		}
-		used[id] = true
-		j.tombstone(seq, id)
-	}
+	return seqs
 }
 
 func hasLive(batches []entry) bool {

@@ -168,6 +168,13 @@ func TestDamagesAreSeenOnce(t *testing.T) {
 		t.Fatalf("reports %+v", list)
 	}
 	wantErr(t, s.SeeDamage(DamageName(start)), ErrNotFound)
+	torn := filepath.Join(dir, quarantineName, DamageName(start))
+	must(t, os.MkdirAll(torn, 0o700))
+	must(t, os.WriteFile(filepath.Join(torn, reportName), nil, 0o600))
+	if again, err := s.Damages(); err == nil || len(again) != 1 {
+		t.Errorf("beside a torn report: %v, %v", again, err)
+	}
+	must(t, s.SeeDamage(DamageName(start)))
 	must(t, s.SeeDamage(list[0].Name))
 	must(t, s.Close())
 	s = openAt(t, options(dir))
