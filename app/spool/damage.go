@@ -15,7 +15,7 @@ import (
 )
 
 // quarantineName is the folder of damaged files. Nothing in it is ever removed
-// by this package.
+// by this package, but for the copies of a salvage that failed.
 const quarantineName = "quarantine"
 
 // Names in each of its folders.
@@ -85,12 +85,14 @@ func (e *DamageError) Error() string {
 func (e *DamageError) Unwrap() error { return ErrDamaged }
 
 // Damages lists the reports of salvages that nobody has seen yet, oldest first.
+// One that cannot be read hides no other.
 func (s *Spool) Damages() ([]Damage, error) {
 	names, err := s.quarantined()
 	if err != nil {
 		return nil, err
 	}
 	var out []Damage
+	var failed error
 	for _, name := range names {
 		folder := filepath.Join(s.dir, quarantineName, name)
 		if seen, err := exists(filepath.Join(folder, seenName)); err != nil || seen {
@@ -105,12 +107,13 @@ func (s *Spool) Damages() ([]Damage, error) {
 			err = json.Unmarshal(text, &d)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read report of damage: %w", fault(err))
+			failed = errors.Join(failed, fmt.Errorf("read report of damage: %w", fault(err)))
+			continue
 		}
 		d.Name = name
 		out = append(out, d)
 	}
-	return out, nil
+	return out, failed
 }
 
 // SeeDamage notes that a person has seen a report. ErrNotFound where there is

@@ -99,25 +99,32 @@ func TestDiskBecomesReadOnly(t *testing.T) {
 
 // A disk without room for a second database is no reason to lose the first.
 func TestSalvageNeedsRoom(t *testing.T) {
-	dir, remount := smallDisk(t, "3m")
+	dir, remount := smallDisk(t, "8m")
 	if remount == nil {
 		return // nothing here is small
 	}
 	at := filepath.Join(dir, "spool")
 	s, err := Open(t.Context(), options(at))
 	must(t, err)
-	for n := range 20 {
+	for n := range 40 {
 		accept(t, s, jobID(n), envelope("office", recipients(3)), make([]byte, 50_000))
 	}
 	must(t, s.Close())
 	breakRoot(t, at)
+	remount("size=3m")
 	for range 2 {
 		_, err = Open(t.Context(), options(at))
 		wantErr(t, err, ErrDiskFull)
+		if kept := names(t, filepath.Join(at, quarantineName)); len(kept) != 0 {
+			t.Errorf("left in quarantine: %v", kept)
+		}
+		if have, err := exists(filepath.Join(at, rebuiltName)); have || err != nil {
+			t.Errorf("what could not be finished takes room: %v, %v", have, err)
+		}
 	}
 	remount("size=32m")
 	s = openAt(t, options(at))
-	for n := range 20 {
+	for n := range 40 {
 		readBody(t, s, jobID(n))
 	}
 	checkRows(t, s)

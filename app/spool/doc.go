@@ -119,6 +119,11 @@
 //     is what came in (TestEveryPageDamaged, TestDamageWhileOpen,
 //     TestTruncatedDatabase, TestDamagedLog, TestWhatMayHaveLeftIsAskedFirst,
 //     TestSalvageSurvivesAnEndAtEachStep, TestSalvageWhileWorkIsInHand).
+//   - Only a database that is whole in its own file takes the place of another
+//     (TestWhatIsRebuiltIsWholeOnANearlyFullDisk), and the log of the new one is
+//     never taken for that of the old (TestAMarkLeftBehindTakesNoLogAway).
+//   - No stored message is swept away because an index does not find it
+//     (TestAFileThatAnIndexDoesNotFindIsNoLeftover).
 //   - Whoever meets a list of recipients that cannot be read has it rebuilt
 //     (TestEveryReaderOfAListStartsASalvage), and no sender is told twice for it
 //     (TestNobodyIsToldTwiceAfterASalvage).

@@ -42,7 +42,7 @@ func (s *Spool) lookForDamage(unclean, promised bool) (damaged, cut bool, err er
 	if err := old.Close(); err != nil {
 		return false, false, err
 	}
-	cut = promised && size >= 0 && state.Frames == 0
+	cut = promised && size >= 0 && state.Frames == 0 && !state.Begun
 	if !damaged && !cut && !state.Broken && size < smallestPage {
 		damaged, err = s.emptied(logged, unclean)
 	}
@@ -141,7 +141,11 @@ func (s *Spool) heal(generation int, cause error) error {
 		}
 		s.report(problem)
 	}
-	s.down = fault(s.use(ctx, true))
+	// Where the salvage ended in the middle of the swap, the old one is an older
+	// state of itself.
+	if s.down = fault(s.swap()); s.down == nil {
+		s.down = fault(s.use(ctx, true))
+	}
 	if s.down != nil {
 		// Also where the reason is another: whoever comes next tries again.
 		s.down = errors.Join(s.down, fault(s.closeDatabase()), ErrDamaged)

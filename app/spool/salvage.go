@@ -1,8 +1,10 @@
 package spool
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,16 +43,35 @@ type plan struct {
 // that the log is known to be shorter than it was; running that sessions are at
 // work on batches.
 func (s *Spool) salvage(ctx context.Context, cut, running bool) error {
+	// One that ended in the middle of its swap is finished: what is there now is
+	// an older state.
+	if waits, err := exists(filepath.Join(s.dir, swapName)); err != nil || waits {
+		return errors.Join(err, s.swap())
+	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	last, err := s.Rebuilt()
 	if err != nil {
 		return err
 	}
-	if now.Sub(last) < salvagePause {
+	// A clock that was put back must not forbid it until that day comes again.
+	if now.Sub(last).Abs() < salvagePause {
 		return ErrDamagedAgain
 	}
-	start := now
 	p := &plan{Damage: Damage{Name: DamageName(now), At: now}}
+	if err := s.prepare(ctx, p, cut, running); err != nil {
+		return errors.Join(err, s.abandon(p.Name))
+	}
+	if err := s.swap(); err != nil {
+		return err
+	}
+	s.log.Error("spool salvaged", "folder", quarantineName+"/"+p.Name, "messages", p.Messages, "lost", len(p.Lost)+p.Nameless,
+		"failed_rcpt", p.FailedRecipients, "log_damaged", p.Log, "took", time.Since(now))
+	s.report(&DamageError{p.Damage})
+	return nil
+}
+
+// prepare makes all that swap needs, and touches nothing of what is there.
+func (s *Spool) prepare(ctx context.Context, p *plan, cut, running bool) error {
 	folder := filepath.Join(s.dir, quarantineName, p.Name)
 	if err := durable.MkdirAll(folder); err != nil {
 		return fmt.Errorf("make quarantine: %w", err)
@@ -67,18 +88,36 @@ func (s *Spool) salvage(ctx context.Context, cut, running bool) error {
 	if err != nil {
 		return fmt.Errorf("write report of damage: %w", err)
 	}
-	if err := durable.WriteFile(filepath.Join(folder, reportName), strings.NewReader(string(text))); err != nil {
+	if err := durable.WriteFile(filepath.Join(folder, reportName), bytes.NewReader(text)); err != nil {
 		return fmt.Errorf("write report of damage: %w", err)
 	}
 	if err := durable.WriteFile(filepath.Join(s.dir, swapName), strings.NewReader(p.Name)); err != nil {
 		return fmt.Errorf("mark rebuilt database: %w", err)
 	}
-	if err := s.swap(); err != nil {
-		return err
+	return nil
+}
+
+// abandon takes back what prepare has made: while a disk is full it is tried
+// again and again, and must not fill it. The damaged files are in their place.
+func (s *Spool) abandon(name string) error {
+	if err := removed(filepath.Join(s.dir, swapName)); err != nil {
+		return fmt.Errorf("give up salvage: %w", err)
 	}
-	s.log.Error("spool salvaged", "folder", quarantineName+"/"+p.Name, "messages", p.Messages, "lost", len(p.Lost)+p.Nameless,
-		"failed_rcpt", p.FailedRecipients, "log_damaged", p.Log, "took", time.Since(start))
-	s.report(&DamageError{p.Damage})
+	if err := s.removeRebuilt(); err != nil {
+		return fmt.Errorf("give up salvage: %w", err)
+	}
+	if err := os.RemoveAll(filepath.Join(s.dir, quarantineName, name)); err != nil {
+		return fmt.Errorf("give up salvage: %w", err)
+	}
+	return nil
+}
+
+func (s *Spool) removeRebuilt() error {
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+		if err := removed(filepath.Join(s.dir, rebuiltName+suffix)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -108,17 +147,20 @@ func (s *Spool) swap() error {
 		}
 	}
 	// Without its log the old database would be an older state of itself, so
-	// the mark is removed only after both are gone.
-	if err := s.markClosing(); err != nil {
+	// the mark is removed only after both are gone. Once it is gone, a log is
+	// that of the new one.
+	rebuilt := filepath.Join(s.dir, rebuiltName)
+	waits, err := exists(rebuilt)
+	if err != nil {
 		return err
 	}
-	for _, suffix := range []string{"-wal", "-shm"} {
-		if err := removed(filepath.Join(s.dir, databaseName+suffix)); err != nil {
-			return fmt.Errorf("remove damaged log: %w", err)
+	if waits {
+		if err := s.removeLog(); err != nil {
+			return err
 		}
-	}
-	if err := renamed(filepath.Join(s.dir, rebuiltName), filepath.Join(s.dir, databaseName)); err != nil {
-		return fmt.Errorf("put rebuilt database in its place: %w", err)
+		if err := os.Rename(rebuilt, filepath.Join(s.dir, databaseName)); err != nil {
+			return fmt.Errorf("put rebuilt database in its place: %w", err)
+		}
 	}
 	for _, dir := range []string{folder, s.dir} {
 		if err := durable.SyncDir(dir); err != nil {
@@ -129,6 +171,20 @@ func (s *Spool) swap() error {
 		return fmt.Errorf("remove mark of damage: %w", err)
 	}
 	return errors.Join(removed(mark), durable.SyncDir(s.dir))
+}
+
+// removeLog removes the log of the damaged database. It is gone for good before
+// another database takes the name that it belongs to.
+func (s *Spool) removeLog() error {
+	if err := s.markClosing(); err != nil {
+		return err
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := removed(filepath.Join(s.dir, databaseName+suffix)); err != nil {
+			return fmt.Errorf("remove damaged log: %w", err)
+		}
+	}
+	return durable.SyncDir(s.dir)
 }
 
 // renamed moves a file that may have been moved before.
@@ -171,10 +227,8 @@ func (s *Spool) rebuild(ctx context.Context, p *plan, cut, running bool) (err er
 	}
 	defer func() { err = errors.Join(err, old.Close()) }()
 	path := filepath.Join(s.dir, rebuiltName)
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := removed(path + suffix); err != nil {
-			return err
-		}
+	if err := s.removeRebuilt(); err != nil {
+		return err
 	}
 	if err := privateFile(path); err != nil {
 		return err
@@ -188,6 +242,20 @@ func (s *Spool) rebuild(ctx context.Context, p *plan, cut, running bool) (err er
 		return err
 	}
 	return durable.SyncDir(s.dir)
+}
+
+// withoutLog lets each commit write the database itself. Closing one with a log
+// says nothing when the log cannot be folded in for lack of room, and only the
+// file goes to its place.
+func withoutLog(ctx context.Context, db *sql.DB) error {
+	var mode string
+	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode = DELETE").Scan(&mode); err != nil {
+		return fmt.Errorf("do without a log: %w", err)
+	}
+	if mode != "delete" {
+		return fmt.Errorf("do without a log: mode is %q", mode)
+	}
+	return nil
 }
 
 // privateFile makes an empty file for the owner only.

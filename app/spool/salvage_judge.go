@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -24,7 +25,7 @@ type judge struct {
 	now      time.Time
 	running  bool                       // sessions are at work: their batches stay in sending
 	hasBody  func(job entry) bool       // whether the message is whole
-	byJob    map[int64]map[int64]entry  // batches by number
+	byJob    map[int64][]entry          // batches, by number
 	outcomes map[int64]map[int64]entry  // by batch and place
 	keep     map[string]map[int64]entry // what goes into the new database
 	stores   map[string]string          // by account, the one that had a batch last
@@ -42,6 +43,8 @@ func (j *judge) run() {
 	j.sortOutcomes()
 	j.sortBatches()
 	j.tops()
+	delete(j.rows, "outcomes") // they are sorted now, and there may be many
+	delete(j.rows, "batches")
 	for _, seq := range slices.Sorted(maps.Keys(j.rows["jobs"])) {
 		if e := j.rows["jobs"][seq]; soundJob(e) {
 			j.job(e)
@@ -51,6 +54,7 @@ func (j *judge) run() {
 		}
 	}
 	j.nameless()
+	j.byJob, j.outcomes = nil, nil
 	j.attempts()
 }
 
@@ -73,27 +77,52 @@ func soundJob(e entry) bool {
 
 // sortBatches groups the batches whose rows make sense.
 func (j *judge) sortBatches() {
-	j.byJob = make(map[int64]map[int64]entry)
+	j.byJob = make(map[int64][]entry)
 	for _, id := range slices.Sorted(maps.Keys(j.rows["batches"])) {
 		e := j.rows["batches"][id]
 		seq, number := e.num("job"), e.num("number")
 		if id <= 0 || number < 1 || number > 1_000_000 || e.num("count") < 0 || e.num("state") < ready || e.num("state") > done {
 			continue
 		}
-		if j.byJob[seq] == nil {
-			j.byJob[seq] = make(map[int64]entry)
-		}
-		if old, have := j.byJob[seq][number]; have {
-			j.suspect = true
-			if !later(e, old) {
-				continue
-			}
-		}
-		j.byJob[seq][number] = e
+		j.byJob[seq] = append(j.byJob[seq], e)
 		if store := e.text("store"); store != "" {
 			j.stores[e.text("account")] = store
 		}
 	}
+	for seq, list := range j.byJob {
+		j.byJob[seq] = j.unique(list)
+	}
+}
+
+// unique keeps one batch of each number.
+func (j *judge) unique(list []entry) []entry {
+	if len(list) < 2 {
+		return list
+	}
+	slices.SortStableFunc(list, func(a, b entry) int { return cmp.Compare(a.num("number"), b.num("number")) })
+	out := list[:1]
+	for _, e := range list[1:] {
+		last := &out[len(out)-1]
+		if e.num("number") != last.num("number") {
+			out = append(out, e)
+			continue
+		}
+		j.suspect = true
+		if later(e, *last) {
+			*last = e
+		}
+	}
+	return out
+}
+
+// numbered takes the batches of a job, by number.
+func (j *judge) numbered(seq int64) map[int64]entry {
+	batches := make(map[int64]entry)
+	for _, b := range j.byJob[seq] {
+		batches[b.num("number")] = b
+	}
+	delete(j.byJob, seq)
+	return batches
 }
 
 func (j *judge) sortOutcomes() {
@@ -126,8 +155,7 @@ type sums struct {
 
 // job decides about a job whose row is whole.
 func (j *judge) job(e entry) {
-	batches := j.byJob[e.rowid]
-	delete(j.byJob, e.rowid)
+	batches := j.numbered(e.rowid)
 	ended := e.num("done_at") > 0
 	highest := e.num("batches")
 	for n := range batches {
@@ -137,7 +165,7 @@ func (j *judge) job(e entry) {
 	for n := int64(1); n <= highest; n++ {
 		b, have := batches[n]
 		if !have || !j.fitsJob(b, e) {
-			batches = withLost(batches, j.lostBatch(e, n, b))
+			batches[n] = j.lostBatch(e, n, b)
 			s.lost++
 			continue
 		}
@@ -161,14 +189,6 @@ func (j *judge) job(e entry) {
 		j.finishJob(e, batches, contrary)
 	}
 	j.keep["jobs"][e.rowid] = e
-}
-
-func withLost(batches map[int64]entry, b entry) map[int64]entry {
-	if batches == nil {
-		batches = make(map[int64]entry)
-	}
-	batches[b.num("number")] = b
-	return batches
 }
 
 func (s *sums) add(b entry) {
@@ -207,8 +227,10 @@ func (j *judge) fitsJob(b, job entry) bool {
 // lostBatch stands for a batch of which nothing, or not all, can be read, so
 // that its number is never used again. Who was in it is not known.
 func (j *judge) lostBatch(job entry, number int64, remains entry) entry {
-	id := remains.rowid
-	if remains.v == nil {
+	var id int64
+	if remains.row != nil {
+		id = remains.rowid
+	} else {
 		id = j.newID("batches")
 	}
 	b := j.layouts["batches"].blank(id)

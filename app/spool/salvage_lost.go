@@ -14,20 +14,15 @@ import (
 // nameless deals with jobs whose row is lost: their batches do not go on. What
 // is still known of them stands in the history as failed, with its recipients.
 func (j *judge) nameless() {
-	seqs := make(map[int64]bool)
-	for seq := range j.byJob {
-		seqs[seq] = true
-	}
-	for seq := range j.ids {
-		if _, have := j.rows["jobs"][seq]; !have {
-			seqs[seq] = true
-		}
+	seqs := slices.Sorted(maps.Keys(j.unrowed()))
+	if len(seqs) == 0 {
+		return
 	}
 	used := make(map[string]bool)
 	for _, e := range j.keep["jobs"] {
 		used[e.text("id")] = true
 	}
-	for _, seq := range slices.Sorted(maps.Keys(seqs)) {
+	for _, seq := range seqs {
 		id := j.ids[seq]
 		if known, ok := j.listed[seq]; ok && known.done && !hasLive(j.byJob[seq]) && len(j.bodies[seq]) == 0 {
 			continue // of the history only: whoever owes a report has his message still
@@ -43,7 +38,34 @@ func (j *judge) nameless() {
 	}
 }
 
-func hasLive(batches map[int64]entry) bool {
+// unrowed are the jobs without a row of which anything else speaks.
+func (j *judge) unrowed() map[int64]bool {
+	seqs := make(map[int64]bool)
+	speaksOf := func(seq int64) {
+		if _, have := j.rows["jobs"][seq]; !have {
+			seqs[seq] = true
+		}
+	}
+	for seq := range j.byJob {
+		speaksOf(seq)
+	}
+	for seq := range j.ids {
+		speaksOf(seq)
+	}
+	if !j.suspect { // or they may be of messages that are forgotten
+		for seq := range j.bodies {
+			speaksOf(seq)
+		}
+		for seq, known := range j.listed {
+			if !known.done {
+				speaksOf(seq)
+			}
+		}
+	}
+	return seqs
+}
+
+func hasLive(batches []entry) bool {
 	for _, b := range batches {
 		if b.num("state") != done {
 			return true
@@ -61,7 +83,8 @@ func (j *judge) tombstone(seq int64, id string) {
 	}
 	account, lane := j.listed[seq].account, int64(mail.Bulk)
 	highest := int64(1)
-	for n, b := range j.byJob[seq] {
+	batches := j.numbered(seq)
+	for n, b := range batches {
 		account, lane, highest = b.text("account"), b.num("lane"), max(highest, n)
 	}
 	for name, value := range map[string]any{
@@ -71,11 +94,10 @@ func (j *judge) tombstone(seq int64, id string) {
 		e.set(name, value)
 	}
 	setReply(e, "last_", lostReply)
-	batches := j.byJob[seq]
 	for n := int64(1); n <= highest; n++ {
 		b, have := batches[n]
 		if !have {
-			batches = withLost(batches, j.lostBatch(e, n, b))
+			batches[n] = j.lostBatch(e, n, b)
 			continue
 		}
 		if list, err := decodeRecipients(b.blob("recipients")); err != nil || int64(len(list)) != b.num("count") {
@@ -163,13 +185,13 @@ func (j *judge) outcome(b entry, place int, address string, status mail.Status) 
 // is lost counts at the latest moment at which it can have left, and each
 // number that nobody speaks of was a full batch of every account.
 func (j *judge) attempts() {
-	keep := j.keep["attempts"]
+	keep := j.rows["attempts"]
+	j.keep["attempts"] = keep
 	accounts := make(map[string]bool)
-	for id, e := range j.rows["attempts"] {
-		if r := AttemptResult(e.num("result")); id > 0 && e.text("account") != "" && r >= AttemptOpen && r <= AttemptDone && e.num("recipients") >= 0 {
-			keep[id] = e
-		}
-	}
+	maps.DeleteFunc(keep, func(id int64, e entry) bool {
+		r := AttemptResult(e.num("result"))
+		return id <= 0 || e.text("account") == "" || r < AttemptOpen || r > AttemptDone || e.num("recipients") < 0
+	})
 	open := make(map[int64]bool) // those of batches on their way
 	for _, b := range j.keep["batches"] {
 		accounts[b.text("account")] = true

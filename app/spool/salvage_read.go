@@ -83,45 +83,6 @@ func (l *layout) fits(v []any) bool {
 	return true
 }
 
-// entry is one row that was read.
-type entry struct {
-	l     *layout
-	rowid int64
-	v     []any
-}
-
-func (e entry) at(name string) any {
-	i, ok := e.l.place[name]
-	if !ok || i >= len(e.v) {
-		return nil
-	}
-	return e.v[i]
-}
-
-func (e entry) num(name string) int64   { n, _ := e.at(name).(int64); return n }
-func (e entry) text(name string) string { s, _ := e.at(name).(string); return s }
-func (e entry) blob(name string) []byte { b, _ := e.at(name).([]byte); return b }
-
-// set changes a column that old rows have too.
-func (e entry) set(name string, value any) { e.v[e.l.place[name]] = value }
-
-// blank is a row of zeros.
-func (l *layout) blank(rowid int64) entry {
-	e := entry{l: l, rowid: rowid, v: make([]any, len(l.columns))}
-	for i, c := range l.columns {
-		switch {
-		case c.key:
-		case c.kind == "INTEGER":
-			e.v[i] = int64(0)
-		case c.kind == "TEXT":
-			e.v[i] = ""
-		case c.kind == "BLOB":
-			e.v[i] = []byte{}
-		}
-	}
-	return e
-}
-
 // listedJob is what the index jobs_list still says of a job.
 type listedJob struct {
 	account string
@@ -153,6 +114,7 @@ func readRemains(d *pages.Database, l map[string]*layout) *remains {
 	for table := range l {
 		r.rows[table] = make(map[int64]entry)
 	}
+	var kept slab
 	d.Cells(func(c pages.Cell) {
 		v, err := pages.Values(c.Payload)
 		switch {
@@ -160,14 +122,35 @@ func readRemains(d *pages.Database, l map[string]*layout) *remains {
 		case c.Index:
 			r.indexed(v)
 		default:
-			r.add(c.Rowid, v)
+			r.add(c.Rowid, v, func() []byte { return kept.keep(c.Payload) })
 		}
 	})
+	r.forget()
 	return r
 }
 
-// add takes a row of whatever table.
-func (r *remains) add(rowid int64, v []any) {
+// forget drops what indexes say of jobs whose rows are whole.
+func (r *remains) forget() {
+	ids, listed := make(map[int64]string), make(map[int64]listedJob)
+	whole := func(seq int64) bool {
+		e, have := r.rows["jobs"][seq]
+		return have && soundJob(e)
+	}
+	for seq, id := range r.ids {
+		if !whole(seq) {
+			ids[seq] = id
+		}
+	}
+	for seq, known := range r.listed {
+		if !whole(seq) {
+			listed[seq] = known
+		}
+	}
+	r.ids, r.listed = ids, listed
+}
+
+// add takes a row of whatever table. raw gives what is kept of it.
+func (r *remains) add(rowid int64, v []any, raw func() []byte) {
 	if len(v) == 2 {
 		name, isName := v[0].(string)
 		if n, ok := v[1].(int64); ok && isName { // sqlite_sequence
@@ -185,15 +168,15 @@ func (r *remains) add(rowid int64, v []any) {
 		if !l.fits(v) {
 			continue
 		}
-		e := entry{l: l, rowid: rowid, v: v}
 		if table == "bodies" {
 			if r.bodies[rowid] == nil {
 				r.bodies[rowid] = make(map[wire.BodySum]int64)
 			}
-			data := e.blob("data")
+			data, _ := v[l.place["data"]].([]byte)
 			r.bodies[rowid][sha256.Sum256(data)] = int64(len(data))
 			return
 		}
+		e := entry{&row{l: l, rowid: rowid, raw: raw()}}
 		if old, have := r.rows[table][rowid]; have {
 			r.suspect = true
 			if !later(e, old) {

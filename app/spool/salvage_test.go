@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,6 +168,13 @@ func TestDamagesAreSeenOnce(t *testing.T) {
 		t.Fatalf("reports %+v", list)
 	}
 	wantErr(t, s.SeeDamage(DamageName(start)), ErrNotFound)
+	torn := filepath.Join(dir, quarantineName, DamageName(start))
+	must(t, os.MkdirAll(torn, 0o700))
+	must(t, os.WriteFile(filepath.Join(torn, reportName), nil, 0o600))
+	if again, err := s.Damages(); err == nil || len(again) != 1 {
+		t.Errorf("beside a torn report: %v, %v", again, err)
+	}
+	must(t, s.SeeDamage(DamageName(start)))
 	must(t, s.SeeDamage(list[0].Name))
 	must(t, s.Close())
 	s = openAt(t, options(dir))
@@ -333,7 +341,7 @@ func TestTheLaterRowCounts(t *testing.T) {
 		for _, state := range order {
 			b := l["batches"].blank(7)
 			b.set("state", state)
-			r.add(7, b.v)
+			r.add(7, b.v, func() []byte { return stored(b.v) })
 		}
 		if got := r.rows["batches"][7].num("state"); got != done || !r.suspect {
 			t.Errorf("%v: state %d, suspect %v", order, got, r.suspect)
@@ -362,4 +370,22 @@ func TestNumbersOfForgottenBatchesAreNotGivenAgain(t *testing.T) {
 	if n != 1 || len(list) != 2 || list[0].Job != "" || list[1].Job != "" {
 		t.Errorf("%d pruned, attempts %+v", n, list)
 	}
+}
+
+// stored is a row as a database stores it, of short values only.
+func stored(v []any) []byte {
+	head, body := []byte{byte(1 + len(v))}, []byte(nil)
+	for _, x := range v {
+		switch x := x.(type) {
+		case nil:
+			head = append(head, 0)
+		case int64:
+			head, body = append(head, 6), binary.BigEndian.AppendUint64(body, uint64(x))
+		case string:
+			head, body = append(head, byte(13+2*len(x))), append(body, x...)
+		case []byte:
+			head, body = append(head, byte(12+2*len(x))), append(body, x...)
+		}
+	}
+	return append(head, body...)
 }

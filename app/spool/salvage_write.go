@@ -33,6 +33,9 @@ type builder struct {
 }
 
 func (b *builder) build(ctx context.Context, cut bool) error {
+	if err := withoutLog(ctx, b.db); err != nil {
+		return err
+	}
 	if err := migrate(ctx, b.db); err != nil {
 		return err
 	}
@@ -61,6 +64,9 @@ func (b *builder) build(ctx context.Context, cut bool) error {
 		for _, table := range []string{"jobs", "batches", "outcomes", "attempts"} {
 			if err := b.insert(ctx, tx, table); err != nil {
 				return fmt.Errorf("store %s: %w", table, err)
+			}
+			if table != "jobs" { // bodies asks for those
+				delete(b.judge.keep, table)
 			}
 		}
 		if err := b.bodies(ctx, tx); err != nil {
@@ -117,34 +123,35 @@ func (b *builder) insert(ctx context.Context, tx *sql.Tx, table string) error {
 	prepared := make(map[int]*sql.Stmt) // by number of columns; tx closes them
 	for _, id := range slices.Sorted(maps.Keys(rows)) {
 		e := rows[id]
-		stmt := prepared[len(e.v)]
+		v := e.values()
+		stmt := prepared[len(v)]
 		if stmt == nil {
 			var err error
-			if stmt, err = tx.PrepareContext(ctx, insertion(e)); err != nil {
+			if stmt, err = tx.PrepareContext(ctx, insertion(e.l, len(v))); err != nil {
 				return err
 			}
-			prepared[len(e.v)] = stmt
+			prepared[len(v)] = stmt
 		}
 		for i, c := range e.l.columns {
 			if c.key {
-				e.v[i] = e.rowid
+				v[i] = e.rowid
 			}
 		}
-		if _, err := stmt.ExecContext(ctx, e.v...); err != nil {
+		if _, err := stmt.ExecContext(ctx, v...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// insertion stores a row under its old number; columns that it is too old to
-// have get what the schema says.
-func insertion(e entry) string {
-	names := make([]string, len(e.v))
-	for i := range e.v {
-		names[i] = e.l.columns[i].name
+// insertion stores a row of n columns under its old number; those that it is
+// too old to have get what the schema says.
+func insertion(l *layout, n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = l.columns[i].name
 	}
-	return "INSERT INTO " + e.l.table + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)-1) + ")"
+	return "INSERT INTO " + l.table + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", n-1) + ")"
 }
 
 // bodies reads the content of the stored messages a second time, one by one:
@@ -186,6 +193,9 @@ func (b *builder) debts(ctx context.Context, tx *sql.Tx) error {
 	for _, query := range []string{
 		// A debt to a sender who is lost cannot be paid; a person is told of it.
 		`UPDATE outcomes SET owed = 0 WHERE owed = 1 AND batch IN (SELECT b.id FROM jobs j JOIN batches b ON b.job = j.seq WHERE j.sender = '')`,
+		// Outcomes that are lost leave their numbers to the next ones, of which
+		// the sender must hear.
+		`UPDATE jobs SET reported = (SELECT coalesce(max(id), 0) FROM outcomes) WHERE reported > (SELECT coalesce(max(id), 0) FROM outcomes)`,
 		// Where the report is there and the row of its job is an older one, the
 		// sender was told all the same.
 		`UPDATE jobs SET report = r.report, told_at = r.at, reported = max(reported, (SELECT coalesce(max(o.id), 0)

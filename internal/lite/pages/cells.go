@@ -85,18 +85,21 @@ func (d *Database) cell(kind byte, b []byte) (c Cell, ok bool) {
 	if local > int64(len(b)) || size > most && local+4 > int64(len(b)) {
 		return c, false
 	}
-	c.Payload = append(make([]byte, 0, size), b[:local]...)
+	// What a damaged page takes for a size is not believed before it is read.
+	c.Payload = append(make([]byte, 0, min(size, mostAhead)), b[:local]...)
 	if size == local {
 		return c, true
 	}
-	c.Payload, ok = d.overflow(c.Payload, binary.BigEndian.Uint32(b[local:]))
+	c.Payload, ok = d.overflow(c.Payload, int(size), binary.BigEndian.Uint32(b[local:]))
 	return c, ok
 }
 
-// overflow reads the rest of a payload, up to its capacity, from a chain of
-// pages (§1.7).
-func (d *Database) overflow(payload []byte, no uint32) ([]byte, bool) {
-	for left := cap(payload) - len(payload); left > 0; left = cap(payload) - len(payload) {
+// mostAhead bounds what is allocated ahead for one payload.
+const mostAhead = 256 << 10
+
+// overflow reads the rest of a payload of a size from a chain of pages (§1.7).
+func (d *Database) overflow(payload []byte, size int, no uint32) ([]byte, bool) {
+	for left := size - len(payload); left > 0; left = size - len(payload) {
 		if no == 0 || no > d.count || d.free[no] {
 			return nil, false
 		}
@@ -130,23 +133,22 @@ var errRecord = errors.New("not a record")
 // part of the payload. A payload with anything left over, or with a floating
 // point number, is refused.
 func Values(payload []byte) ([]any, error) {
-	size, types, ok := varint(payload)
-	head := int64(len(payload) - len(types))
-	if !ok || size < head || size > int64(len(payload)) {
+	types, body, ok := parts(payload)
+	if !ok {
 		return nil, errRecord
 	}
-	types, body := types[:size-head], payload[size:]
 	var out []any
 	for len(types) > 0 {
 		var t int64
 		if t, types, ok = varint(types); !ok {
 			return nil, errRecord
 		}
-		var v any
-		if v, body, ok = value(t, body); !ok {
+		n, ok := width(t)
+		if !ok || n > int64(len(body)) {
 			return nil, errRecord
 		}
-		out = append(out, v)
+		out = append(out, value(t, body[:n]))
+		body = body[n:]
 	}
 	if len(body) > 0 {
 		return nil, errRecord
@@ -154,33 +156,62 @@ func Values(payload []byte) ([]any, error) {
 	return out, nil
 }
 
-// value takes a value of a type off the front of b.
-func value(t int64, b []byte) (v any, rest []byte, ok bool) {
-	n := int64(0)
+// Column decodes one value, counted from 0, of a payload that Values has
+// decoded before. It is nil where there is none.
+func Column(payload []byte, i int) any {
+	types, body, ok := parts(payload)
+	for ; ok && len(types) > 0; i-- {
+		var t, n int64
+		if t, types, ok = varint(types); !ok {
+			break
+		}
+		if n, ok = width(t); !ok || n > int64(len(body)) {
+			break
+		}
+		if i == 0 {
+			return value(t, body[:n])
+		}
+		body = body[n:]
+	}
+	return nil
+}
+
+// parts are the types of a record and its values.
+func parts(payload []byte) (types, body []byte, ok bool) {
+	size, types, ok := varint(payload)
+	head := int64(len(payload) - len(types))
+	if !ok || size < head || size > int64(len(payload)) {
+		return nil, nil, false
+	}
+	return types[:size-head], payload[size:], true
+}
+
+// width is how long a value of a type is.
+func width(t int64) (n int64, ok bool) {
+	switch {
+	case t >= 12:
+		return (t - 12) / 2, true
+	case t < 0 || t == 7 || t == 10 || t == 11: // 7 is a floating point number; 10 and 11 are not for files
+		return 0, false
+	}
+	return []int64{0, 1, 2, 3, 4, 6, 8, 0, 0, 0}[t], true
+}
+
+// value decodes a value of a type.
+func value(t int64, b []byte) any {
 	switch {
 	case t == 0:
-		return nil, b, true
+		return nil
 	case t == 8, t == 9:
-		return t - 8, b, true
-	case t >= 1 && t <= 6:
-		n = []int64{0, 1, 2, 3, 4, 6, 8}[t]
-	case t >= 12:
-		n = (t - 12) / 2
-	default: // 7, a floating point number; 10 and 11 are not for files; the rest is no type
-		return nil, nil, false
-	}
-	if n > int64(len(b)) {
-		return nil, nil, false
-	}
-	switch {
+		return t - 8
 	case t >= 12 && t%2 == 0:
-		return b[:n], b[n:], true
+		return b
 	case t >= 13:
-		return string(b[:n]), b[n:], true
+		return string(b)
 	}
 	whole := int64(int8(b[0]))
-	for _, c := range b[1:n] {
+	for _, c := range b[1:] {
 		whole = whole<<8 | int64(c)
 	}
-	return whole, b[n:], true
+	return whole
 }

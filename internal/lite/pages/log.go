@@ -131,6 +131,9 @@ func (r *logReader) apply(sound bool) {
 			}
 		}
 	}
+	if r.torn(kept, last) {
+		last = kept
+	}
 	r.d.state.Broken = last > kept
 	for i, f := range r.frames[:last+1] {
 		if f.whole && f.salts == r.salts {
@@ -138,4 +141,32 @@ func (r *logReader) apply(sound bool) {
 			r.d.newer[f.page] = logHead + int64(i)*int64(frameHead+r.d.size) + frameHead
 		}
 	}
+	r.d.state.Begun = sound && r.d.state.Frames == 0 && r.begun()
+}
+
+// torn says that the transaction behind kept, the only one, was never synced: a
+// part of the file that it was to go to has what was there before.
+func (r *logReader) torn(kept, last int) bool {
+	never := false
+	for i := kept + 1; i < last; i++ {
+		if r.frames[i].commit && r.frames[i].salts == r.salts {
+			return false
+		}
+		never = never || r.former(r.frames[i])
+	}
+	return never
+}
+
+// former says that a frame is of the life of the log before this one: SQLite
+// counts the first salt up by one (§4.4).
+func (r *logReader) former(f frame) bool { return uint32(f.salts>>32) == uint32(r.salts>>32)-1 }
+
+// begun says that only the head of this life of the log was written. SQLite
+// does so once everything is in the database, and syncs it before the first
+// frame.
+func (r *logReader) begun() bool {
+	if len(r.frames) == 0 || !r.former(r.frames[0]) {
+		return false
+	}
+	return len(r.frames) == 1 || r.frames[1].salts != r.frames[0].salts || r.frames[1].whole
 }

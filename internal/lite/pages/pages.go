@@ -52,6 +52,7 @@ type Database struct {
 type Log struct {
 	Frames int  // whole ones that belong to it
 	Broken bool // a frame in front of a finished transaction is damaged; SQLite would forget that transaction
+	Begun  bool // without a frame yet, over those of a former life that are all in the database
 }
 
 // Open opens the database at path and the log beside it, either of which may
