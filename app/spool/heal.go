@@ -110,6 +110,9 @@ func (s *Spool) used(use func() error) (generation int, err error) {
 // heal replaces the database, if nobody has since it was used. cause is what
 // its user met, and stays the answer where nothing can be done now.
 func (s *Spool) heal(generation int, cause error) error {
+	if stop := s.thorough.Load(); stop != nil {
+		(*stop)()
+	}
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	switch {

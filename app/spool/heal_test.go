@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -288,4 +289,31 @@ func TestATornRowOfAJobThatOwesIsReported(t *testing.T) {
 	if j := getJob(t, s, jobID(1)); j.State != JobDone || j.Counts.Failed != 2 {
 		t.Errorf("job %+v", j)
 	}
+}
+
+// The look at the whole database takes minutes where it is large: whoever finds
+// damage meanwhile does not wait for it, nor does everybody else.
+func TestARebuildDoesNotWaitForTheThoroughCheck(t *testing.T) {
+	s, p := openHearing(t, closedSpool(t))
+	s.background.Wait()
+	looking, ended := make(chan struct{}), make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	s.thorough.Store(&stop)
+	go func() {
+		defer close(ended)
+		_, _ = s.used(func() error { close(looking); <-ctx.Done(); return ctx.Err() })
+	}()
+	<-looking
+	tries := 0
+	must(t, s.healing(func() error {
+		if tries++; tries == 1 {
+			return fmt.Errorf("%w: for the test", ErrDamaged)
+		}
+		return nil
+	}))
+	<-ended
+	if got := p.all(); len(got) != 1 {
+		t.Errorf("problems %v, want the salvage", got)
+	}
+	readBody(t, s, jobID(1))
 }

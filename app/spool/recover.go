@@ -231,11 +231,16 @@ func (s *Spool) crossCheck(ctx context.Context) error {
 	return nil
 }
 
+// quickCheck reads the whole database, which takes minutes where it is large. It
+// gives way to whoever finds damage before it does.
 func (s *Spool) quickCheck(ctx context.Context) {
 	start := time.Now()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s.thorough.Store(&stop)
 	err := s.healing(func() error { return s.verdict(ctx) })
 	switch {
-	case ctx.Err() != nil: // closing: the marker stays away only after a clean end, so nothing is lost but this look
+	case ctx.Err() != nil: // closing, or replaced: the marker stays away only after a clean end, so nothing is lost but this look
 	case err != nil:
 		s.log.Error("check after an unclean end failed", "error", err)
 	default:

@@ -77,6 +77,7 @@ type Spool struct {
 
 	background sync.WaitGroup // the checker
 	stopCheck  context.CancelFunc
+	thorough   atomic.Pointer[context.CancelFunc] // ends the check that reads the whole database, for which a replacement would wait
 	closed     atomic.Bool
 
 	mu     sync.Mutex // guards opened
