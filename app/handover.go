@@ -146,15 +146,24 @@ func (s *sender) dial(ctx context.Context) (*uplink.Session, error) {
 // giveUp returns a batch that did not reach the relay.
 func (s *sender) giveUp(work context.Context, attempt int64, notBefore time.Time) {
 	ended := spool.Ended{Attempt: attempt, At: time.Now()}
-	s.persist(work, func() error { return s.spool.Return(work, ended, notBefore) })
+	s.returned(work, ended, notBefore)
+}
+
+// returned writes down that a batch was not accepted. Where its job was taken
+// back meanwhile, the key can be closed now.
+func (s *sender) returned(work context.Context, ended spool.Ended, notBefore time.Time) {
+	s.persist(work, func(ctx context.Context) error { return s.spool.Return(ctx, ended, notBefore) })
+	token(s.doubt)
 }
 
 // persist writes down what became of a batch, again and again while the disk
-// does not let it: a batch whose end is not written stays taken. When work ends
-// first, the next start finds the batch on its way and asks the relay.
-func (s *sender) persist(work context.Context, write func() error) {
+// does not let it: a batch whose end is not written stays taken. The write does
+// not end with work: where only the account is replaced, nobody would look at
+// the batch again before the next start, which finds it on its way and asks the
+// relay.
+func (s *sender) persist(work context.Context, write func(context.Context) error) {
 	for {
-		err := write()
+		err := write(context.WithoutCancel(work))
 		switch {
 		case err == nil:
 			return
@@ -181,19 +190,19 @@ func (s *sender) settle(ctx, work context.Context, b mail.Batch, attempt int64, 
 	case uplink.Done:
 		s.done(work, b, attempt, r, now)
 	case uplink.Held:
-		s.persist(work, func() error { return s.spool.Return(work, ended, time.Time{}) })
+		s.returned(work, ended, time.Time{})
 		if r.Hold.Reason == mail.HoldPace {
 			s.gate.slowDown(now, max(r.Hold.Until.Sub(now), 0))
 		}
 		s.refused(ctx, r.Hold)
 		s.hold(r.Hold)
 	case uplink.Closed:
-		s.persist(work, func() error { return s.spool.FinishClosed(work, b.Job, b.Number, now) })
+		s.persist(work, func(ctx context.Context) error { return s.spool.FinishClosed(ctx, b.Job, b.Number, now) })
 	case uplink.Unknown, uplink.Conflict:
 		s.unknown(work, b, ended, session, r, now)
 	default:
 		until := s.returnedUntil(ctx, b, r, now)
-		s.persist(work, func() error { return s.spool.Return(work, ended, until) })
+		s.returned(work, ended, until)
 	}
 	return r.Verdict != uplink.Done || hasDeferred(r.Outcomes)
 }
@@ -252,7 +261,7 @@ func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplin
 		s.worked()
 	}
 	s.handed()
-	s.persist(work, func() error { return s.spool.Finish(work, f) })
+	s.persist(work, func(ctx context.Context) error { return s.spool.Finish(ctx, f) })
 }
 
 // onlyTooMany says that whoever was deferred was only one too many for one
@@ -285,7 +294,7 @@ func ofServer(r uplink.Result) (mail.Hold, bool) {
 // Without DSN the key was not sent, so that asking would not help; after a
 // conflict neither: both are left to a person.
 func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, session *uplink.Session, r uplink.Result, now time.Time) {
-	s.persist(work, func() error { return s.spool.Unknown(work, ended) })
+	s.persist(work, func(ctx context.Context) error { return s.spool.Unknown(ctx, ended) })
 	var why mail.Reply
 	switch {
 	case r.Verdict == uplink.Conflict:
@@ -299,7 +308,7 @@ func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, 
 		token(s.doubt)
 		return
 	}
-	s.persist(work, func() error { return s.spool.MarkUncertain(work, b.Job, b.Number, why, now) })
+	s.persist(work, func(ctx context.Context) error { return s.spool.MarkUncertain(ctx, b.Job, b.Number, why, now) })
 	if r.Verdict != uplink.Conflict {
 		s.hold(lostAnswer(r))
 	}

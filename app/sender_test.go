@@ -331,7 +331,7 @@ func TestAFullDiskDoesNotLoseAnAnswer(t *testing.T) {
 		b := newSenderTest(t, apptest.Options{}, quick)
 		defer b.end()
 		tries := 0
-		b.sender.persist(t.Context(), func() error {
+		b.sender.persist(t.Context(), func(context.Context) error {
 			if tries++; tries < 4 {
 				return fmt.Errorf("write: %w", spool.ErrDiskFull)
 			}
@@ -340,7 +340,7 @@ func TestAFullDiskDoesNotLoseAnAnswer(t *testing.T) {
 		if h := b.sender.holdState(); tries != 4 || h == nil || h.Reason != mail.HoldStorage {
 			t.Errorf("%d tries, hold %+v", tries, h)
 		}
-		b.sender.persist(t.Context(), func() error { tries++; return spool.ErrState })
+		b.sender.persist(t.Context(), func(context.Context) error { tries++; return spool.ErrState })
 		if tries != 5 {
 			t.Error("what cannot succeed was tried again")
 		}
