@@ -271,6 +271,7 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 	if err := settings.ForgetAccount(e.cfg.SettingsPath, name); err != nil {
 		return settingsError(say.T("The account cannot be removed from the settings."), say.Text{}, err)
 	}
+	ctx = context.WithoutCancel(ctx) // its password must not stay behind
 	if err := e.replaceAccount(ctx, name, nil); err != nil {
 		return err
 	}
@@ -286,8 +287,10 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 }
 
 // replaceAccount ends the account's sender and starts one with new settings,
-// or none.
+// or none. Once it has begun it does not end with ctx: a person who does not
+// want to wait must not leave an account without a sender.
 func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Account) error {
+	ctx = context.WithoutCancel(ctx)
 	e.mu.Lock()
 	old := e.accounts[name]
 	delete(e.accounts, name)
@@ -311,6 +314,11 @@ func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Ac
 	if s == nil {
 		return nil
 	}
+	if old != nil && (old.settings.API != s.API || old.settings.User != s.User) {
+		if err := e.forgetLogin(ctx, name); err != nil {
+			e.log.Error("what another login was told cannot be forgotten", "account", name, "err", err)
+		}
+	}
 	if err := e.addAccount(ctx, *s); err != nil {
 		return err
 	}
@@ -320,12 +328,21 @@ func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Ac
 	}
 	select {
 	case e.starts <- a:
+		e.spool.RecheckReports() // one may have been due while there was no such account
 		return nil
 	case <-e.stopped.Done():
 		return ErrStopped
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+}
+
+// forgetLogin forgets what the relay told an account, and its token: they are
+// of one login at one relay, and another relay must not see the token.
+func (e *Engine) forgetLogin(ctx context.Context, name string) error {
+	err := e.cfg.Secrets.Delete(ctx, secret.TokenKey(name))
+	if errors.Is(err, secret.ErrAbsent) {
+		err = nil
+	}
+	return errors.Join(err, e.reports.Forget(ctx, name))
 }
 
 // Login is what a mail program needs to hand mail in.

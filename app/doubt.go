@@ -69,6 +69,11 @@ func (s *sender) askRelay(ctx context.Context) (more bool, err error) {
 	if !s.relay.known() {
 		return false, s.leaveToPerson(ctx, append(ask, closing...))
 	}
+	// Only who knows now which store answers may say what became of a batch: what
+	// was told before may be the word of another relay.
+	if s.answering, err = s.relay.askStore(ctx); err != nil {
+		return false, err
+	}
 	more = len(ask) > askAtOnce || len(closing) > askAtOnce
 	if err := s.answers(ctx, ask[:min(len(ask), askAtOnce)], (*relayclient.Client).CheckBatches); err != nil {
 		return false, err
@@ -126,7 +131,7 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 		}
 		err = s.spool.Finish(ctx, f)
 	case relayclient.BatchStateClosed:
-		err = s.spool.FinishClosed(ctx, b.Job, b.Number, now)
+		err = s.closed(ctx, b, now)
 	case relayclient.BatchStateUnknown:
 		err = s.replay(ctx, b, now)
 	default:
@@ -144,16 +149,10 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 
 // replay makes a batch ready under its own key, for the store that it was
 // offered to; where that is not known, or the key is too old for the relay to
-// remember, a person decides. One that is bound to none was never offered as
-// far as a rebuilt spool knows: that the relay does not know it either is
-// enough.
+// remember, a person decides.
 func (s *sender) replay(ctx context.Context, b mail.Batch, now time.Time) error {
-	s.relay.learnStore(ctx)
 	err := spool.ErrOtherStore
-	switch store := s.relay.store.Load(); {
-	case b.Store != "" && store == nil:
-		return errors.New("the relay does not tell its store")
-	case !b.Bound, b.Store != "" && *store == b.Store:
+	if s.speaksFor(b) {
 		err = s.spool.Replay(ctx, b.Job, b.Number, now)
 	}
 	if !errors.Is(err, spool.ErrOtherStore) && !errors.Is(err, spool.ErrOldKey) {
@@ -161,6 +160,23 @@ func (s *sender) replay(ctx context.Context, b mail.Batch, now time.Time) error 
 	}
 	s.log.Warn("nobody can say whether a batch was accepted, a person must decide", "job", b.Job, "batch", b.Number, "err", err)
 	return s.spool.MarkUncertain(ctx, b.Job, b.Number, mail.Reply{}, now)
+}
+
+// closed ends a batch whose key can be accepted no more. Where another store
+// says so than the one that may have it, a person decides.
+func (s *sender) closed(ctx context.Context, b mail.Batch, now time.Time) error {
+	if s.speaksFor(b) {
+		return s.spool.FinishClosed(ctx, b.Job, b.Number, now)
+	}
+	s.log.Warn("another store cannot say whether a batch was accepted, a person must decide", "job", b.Job, "batch", b.Number)
+	return s.spool.MarkUncertain(ctx, b.Job, b.Number, mail.Reply{}, now)
+}
+
+// speaksFor says that the store which answers is the one that may have the
+// batch. One that is bound to none was never offered as far as a rebuilt spool
+// knows: that the relay does not know it either is enough.
+func (s *sender) speaksFor(b mail.Batch) bool {
+	return !b.Bound || (b.Store != "" && b.Store == s.answering)
 }
 
 // decisions are the outcomes of a batch that the relay has.

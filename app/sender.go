@@ -57,7 +57,8 @@ type sender struct {
 	nextDue  time.Time // when a batch that is not due yet becomes so
 	endpoint string
 
-	heads map[mail.Lane][]mail.Batch // the loop's alone
+	heads     map[mail.Lane][]mail.Batch // the loop's alone
+	answering string                     // the store that answers about batches, resolveDoubts' alone
 }
 
 type batchKey struct {
