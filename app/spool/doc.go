@@ -57,7 +57,7 @@
 // A recipient has the state of the batch that has him; what is final is stored
 // with the batch that ended.
 //
-//	queued ──"later"──▶ deferred ──"later"──▶ deferred ──5 days──▶ failed
+//	queued ──"later"──▶ deferred ──"later"──▶ deferred ──5 days, 12 times──▶ failed
 //	   queued, deferred ──250──▶ accepted
 //	                    ──5yz──▶ failed
 //	                    ──MarkUncertain──▶ uncertain ──Resolve again──▶ queued, deferred
