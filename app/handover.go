@@ -187,10 +187,18 @@ func (s *sender) settle(ctx, work context.Context, b mail.Batch, attempt int64, 
 		r.Verdict = uplink.Unknown
 	}
 	switch r.Verdict {
+	case uplink.Done, uplink.Unknown, uplink.Closed, uplink.Conflict:
+		s.gotThrough(b)
+	}
+	switch r.Verdict {
 	case uplink.Done:
 		s.done(work, b, attempt, r, now)
 	case uplink.Held:
-		s.returned(work, ended, time.Time{})
+		var until time.Time
+		if r.Hold.Reason == mail.HoldBusy {
+			until = s.yield(b, now)
+		}
+		s.returned(work, ended, until)
 		if r.Hold.Reason == mail.HoldPace {
 			s.gate.slowDown(now, max(r.Hold.Until.Sub(now), 0))
 		}
@@ -337,5 +345,5 @@ func (s *sender) returnedUntil(ctx context.Context, b mail.Batch, r uplink.Resul
 		h.Detail = "The server took the message so slowly that the connection was ended."
 	}
 	s.hold(h)
-	return time.Time{}
+	return s.yield(b, now)
 }

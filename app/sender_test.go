@@ -356,5 +356,5 @@ func TestAFullDiskDoesNotLoseAnAnswer(t *testing.T) {
 func (b *senderTest) nextJob() mail.JobID { return b.jobID(b.jobs + 1) }
 
 func (b *senderTest) jobID(n int) mail.JobID {
-	return mail.JobID(fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ69G5F%02d", n))
+	return mail.JobID(fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ69G%04d", n))
 }
