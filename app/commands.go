@@ -230,13 +230,14 @@ func (e *Engine) testAccount(ctx context.Context, s settings.Account, password s
 		return err
 	}
 	w, away := testWords[failed.Hold.Reason]
-	if away {
+	_, said := detailWords[failed.Hold.Detail]
+	if away && !said {
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	} else {
 		w = wordsOf(failed.Hold.Reason, failed.Hold.Detail)
 	}
 	u := w.problem(err)
-	if failed.Hold.Detail != "" {
+	if failed.Hold.Detail != "" && !said {
 		u.Sentence += " " + failed.Hold.Detail // English, whatever the skin's language; Said leaves it to the details view
 	}
 	return u

@@ -166,7 +166,7 @@ func (t *transaction) login(r mail.Reply) (Result, bool) {
 	case 530, 535:
 		return t.held(mail.Hold{Reason: mail.HoldCredentials, Detail: "The server refuses user name and password."}, r, false), true
 	case 534, 538:
-		return t.held(mail.Hold{Reason: mail.HoldBusy, Detail: "The server does not take this way to log in."}, r, false), true
+		return t.held(mail.Hold{Reason: mail.HoldBusy, Detail: Refused}, r, false), true
 	}
 	return Result{}, false
 }
