@@ -75,15 +75,11 @@ func (s *sender) askRelay(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	more = len(ask) > askAtOnce || len(closing) > askAtOnce
-	if err := s.answers(ctx, ask[:min(len(ask), askAtOnce)], (*relayclient.Client).CheckBatches); err != nil {
-		return false, err
-	}
-	if err := s.answers(ctx, closing[:min(len(closing), askAtOnce)], (*relayclient.Client).CloseBatches); err != nil {
-		return false, err
-	}
+	err = errors.Join(s.answers(ctx, ask[:min(len(ask), askAtOnce)], (*relayclient.Client).CheckBatches),
+		s.answers(ctx, closing[:min(len(closing), askAtOnce)], (*relayclient.Client).CloseBatches))
 	s.poke()
 	s.changed()
-	return more, nil
+	return more && err == nil, err
 }
 
 type question func(*relayclient.Client, context.Context, []string) ([]relayclient.Batch, error)
@@ -105,15 +101,17 @@ func (s *sender) answers(ctx context.Context, batches []mail.Batch, ask question
 	if err != nil {
 		return err
 	}
+	var all error // an answer that cannot be written down holds up no other
 	for i, a := range list {
 		if a.Envid != keys[i] {
 			return fmt.Errorf("the relay answered about %q in place of %q", a.Envid, keys[i])
 		}
 		if err := s.answered(ctx, batches[i], a); err != nil {
-			return err
+			s.log.Error("the relay's answer about a batch cannot be written down", "job", batches[i].Job, "batch", batches[i].Number, "err", err)
+			all = errors.Join(all, err)
 		}
 	}
-	return nil
+	return all
 }
 
 // answered writes down what the relay said of one batch. Unknown permits a

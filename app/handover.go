@@ -259,7 +259,7 @@ func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplin
 		Attempt: attempt, LeftAt: r.LeftAt, At: now, QueueID: r.QueueID, Outcomes: r.Outcomes,
 		NotBefore: now.Add(pace.Backoff(b.Round, rand.Uint64())),
 	}
-	if accepted > 0 && onlyTooMany(r.Outcomes) {
+	if accepted+failed > 0 && onlyTooMany(r.Outcomes) { // or the same would be too many again
 		f.NotBefore, deferred = time.Time{}, 0 // the rest goes at once, and there is no trouble in that
 	}
 	s.gate.feedback(now, accepted, deferred, failed)

@@ -1,10 +1,14 @@
 package app
 
 import (
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"servicesmtp.net/companion/app/apptest"
+	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/app/pace"
 	"servicesmtp.net/companion/app/spool"
 )
 
@@ -47,4 +51,63 @@ func TestPromiseAStoreThatWasToldBeforeSpeaksForNoBatch(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An answer that makes no sense holds up neither the other batches in doubt nor
+// those that were taken back.
+func TestOneAnswerHoldsUpNoOther(t *testing.T) {
+	promise(t, apptest.Options{}, func(b *senderTest, api *batchesAPI) {
+		b.loseAnswers()
+		b.sender.relay.setStore("store-1")
+		api.set(func(a *batchesAPI) { a.down = true })
+		bad, good, back := b.accept(1, "dst.invalid"), b.accept(1, "dst.invalid"), b.accept(1, "dst.invalid")
+		b.settleFor(10 * time.Minute)
+		if _, err := b.spool.Cancel(b.t.Context(), back, time.Now()); err != nil {
+			b.t.Fatal(err)
+		}
+		api.set(func(a *batchesAPI) { a.down, a.wrong = false, "sb1."+string(bad)+".1" })
+		b.settleFor(10 * time.Minute)
+		for _, id := range []mail.JobID{good, back} {
+			if j := b.job(id); j.Counts != (spool.Counts{Accepted: 1}) {
+				b.t.Errorf("job %+v", j)
+			}
+		}
+		api.set(func(a *batchesAPI) { a.wrong = "" })
+		b.settleFor(10 * time.Minute)
+		if j := b.job(bad); j.Counts != (spool.Counts{Accepted: 1}) {
+			b.t.Errorf("job %+v", j)
+		}
+	})
+}
+
+// An address that cannot be given to the server costs the others no time, and
+// is no sign of a server that wants less.
+func TestAnAddressThatTheServerCannotTakeDelaysNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newSenderTest(t, apptest.Options{Omit: []string{"SMTPUTF8"}}, pace.Limits{Batch: 50, PersonalBurst: 5, Adaptive: true})
+		defer b.end()
+		id := b.jobID(1)
+		in, err := b.spool.Create(t.Context(), id, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := in.Write([]byte("Subject: test\r\n\r\nhello\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		env := mail.Envelope{Job: id, Account: "office", Lane: mail.Bulk, From: "news@example.com", AcceptedAt: time.Now(), Recipients: []mail.Recipient{{Address: "jürgen@dst.invalid"}}}
+		for i := range 40 {
+			env.Recipients = append(env.Recipients, mail.Recipient{Address: fmt.Sprintf("r%d@dst.invalid", i)})
+		}
+		if err := in.Commit(t.Context(), env); err != nil {
+			t.Fatal(err)
+		}
+		b.sender.poke()
+		b.settleFor(2 * time.Second)
+		if c := b.job(id).Counts; c != (spool.Counts{Accepted: 40, Failed: 1}) {
+			t.Errorf("counts %+v", c)
+		}
+		if s := b.sender.gate.state.Explain(time.Now()); s.Percent != 100 {
+			t.Errorf("slowed to %d %%: %s", s.Percent, s.Cause)
+		}
+	})
 }
