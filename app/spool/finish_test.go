@@ -108,6 +108,22 @@ func TestDeferralsEndAfterFiveDays(t *testing.T) {
 	}
 }
 
+// The clock was a year ahead when a recipient was put off, and was set back.
+func TestAClockThatIsSetBackHoldsNobody(t *testing.T) {
+	s := newSpool(t)
+	list := recipients(1)
+	accept(t, s, jobID(1), envelope("office", list), []byte("x"))
+	wrong := start.AddDate(1, 0, 0)
+	attempt := begin(t, s, jobID(1), 1, wrong)
+	must(t, s.Finish(t.Context(), FinishRequest{Attempt: attempt, At: wrong, Outcomes: answers(list, mail.StatusDeferred, greylisted), NotBefore: wrong.Add(time.Minute)}))
+	if got := readyNow(t, s, "office", start); len(got) != 1 || got[0].Number != 2 {
+		t.Errorf("it waits for a year: %+v", got)
+	}
+	if got := readyNow(t, s, "office", wrong); len(got) != 0 {
+		t.Errorf("due too early: %+v", got)
+	}
+}
+
 // A computer that slept for a week has not tried for a week.
 func TestASleepIsNoTry(t *testing.T) {
 	s := newSpool(t)
