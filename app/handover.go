@@ -43,7 +43,7 @@ func (s *sender) handOver(ctx, work context.Context, b mail.Batch, t *ticket) (a
 		s.notConnected(ctx, err)
 		return true
 	}
-	result := s.send(ctx, work, session, b, body, t)
+	result := s.offer(ctx, work, session, attempt, b, body, t)
 	if kept && wasDead(result) && ctx.Err() == nil {
 		// Not a byte of the body was read, and the attempt goes on over a connection of its own.
 		log.Debug("a kept connection had ended", "err", result.Err)
@@ -52,7 +52,7 @@ func (s *sender) handOver(ctx, work context.Context, b mail.Batch, t *ticket) (a
 			s.notConnected(ctx, err)
 			return true
 		}
-		result = s.send(ctx, work, session, b, body, t)
+		result = s.offer(ctx, work, session, attempt, b, body, t)
 	}
 	log.Info("batch handed over", "verdict", result.Verdict.String(), "replayed", result.Replayed, "attempt", b.Attempts+1)
 	return s.settle(ctx, work, b, attempt, session, result)
@@ -79,6 +79,24 @@ func (s *sender) forgotten(work context.Context, b mail.Batch, now time.Time) bo
 // it was kept from an earlier batch, that says nothing about the relay.
 func wasDead(r uplink.Result) bool {
 	return r.Verdict == uplink.Returned && r.LeftAt.IsZero() && !r.Reusable && !errors.Is(r.Err, uplink.ErrGate) && !errors.Is(r.Err, errTooLong)
+}
+
+// offer is send, but for a server that takes no ENVID although the relay has an
+// API: a filter in between may have taken DSN out of its answer. A batch that
+// may be there already could not be told from a new one, and does not go.
+func (s *sender) offer(ctx, work context.Context, session *uplink.Session, attempt int64, b mail.Batch, body io.Reader, t *ticket) uplink.Result {
+	if session.OffersDSN() || !s.relay.known() {
+		return s.send(ctx, work, session, b, body, t)
+	}
+	if b.Bound {
+		s.idle.put(session)
+		return uplink.Result{Verdict: uplink.Unknown, Reusable: true}
+	}
+	if err := s.spool.Keyless(work, attempt); err != nil {
+		s.idle.put(session)
+		return uplink.Result{Verdict: uplink.Returned, Err: err, Hold: mail.Hold{Reason: mail.HoldStorage}, Reusable: true}
+	}
+	return s.send(ctx, work, session, b, body, t)
 }
 
 // send hands the batch to a session, and keeps the session for the next one.
@@ -317,7 +335,7 @@ func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, 
 		return
 	}
 	s.persist(work, func(ctx context.Context) error { return s.spool.MarkUncertain(ctx, b.Job, b.Number, why, now) })
-	if r.Verdict != uplink.Conflict {
+	if r.Verdict != uplink.Conflict && r.Hold.Reason != mail.NotHeld {
 		s.hold(lostAnswer(r))
 	}
 }

@@ -31,6 +31,7 @@ type senderTest struct {
 	body     string // "": a short one
 	end      func()
 	stop     func() // ends the sender alone
+	options  spool.Options
 }
 
 func newSenderTest(t *testing.T, o apptest.Options, l pace.Limits) *senderTest {
@@ -47,10 +48,11 @@ func prepareSenderTest(t *testing.T, r *apptest.Relay, l pace.Limits) *senderTes
 	b.password.Store("right")
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	b.spool, err = spool.Open(t.Context(), spool.Options{
+	b.options = spool.Options{
 		Dir: t.TempDir(), Log: log,
 		Split: func(r []mail.Recipient) [][]mail.Recipient { return batch.Split(r, 50) },
-	})
+	}
+	b.spool, err = spool.Open(t.Context(), b.options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,3 +111,45 @@ func TestAnAddressThatTheServerCannotTakeDelaysNobody(t *testing.T) {
 		}
 	})
 }
+
+// A filter on the way takes DSN out of the relay's answer, so that the relay
+// never hears the key: that it does not know it says nothing then.
+func TestPromiseAKeyThatWasNotSentIsAskedOfNobody(t *testing.T) {
+	t.Run("the companion is killed before the answer", func(t *testing.T) {
+		promise(t, apptest.Options{Omit: []string{"DSN"}}, func(b *senderTest, _ *batchesAPI) {
+			b.relay.Script(apptest.Dot, apptest.Silent(), apptest.Usual())
+			id := b.accept(2, "dst.invalid")
+			b.settleFor(time.Second)
+			if err := b.spool.Close(); err != nil { // nothing can be written down any more
+				b.t.Fatal(err)
+			}
+			b.stop()
+			var err error
+			if b.spool, err = spool.Open(b.t.Context(), b.options); err != nil {
+				b.t.Fatal(err)
+			}
+			b.sender.spool = b.spool
+			b.start()
+			b.settleFor(time.Hour)
+			if n := len(b.relay.Transactions()); n != 1 || b.job(id).State != spool.JobUncertain {
+				b.t.Errorf("%d transactions, job %+v", n, b.job(id))
+			}
+		})
+	})
+	t.Run("the filter comes before the replay", func(t *testing.T) {
+		promise(t, apptest.Options{}, func(b *senderTest, api *batchesAPI) {
+			b.dropMessages()
+			b.sender.relay.setStore("store-1")
+			api.set(func(a *batchesAPI) { a.down = true })
+			id := b.accept(2, "dst.invalid")
+			b.settleFor(time.Minute)
+			b.good()
+			b.relay.Change(func(o *apptest.Options) { o.Omit = []string{"DSN"} })
+			api.set(func(a *batchesAPI) { a.down = false })
+			b.settleFor(time.Hour)
+			if n := len(b.relay.Transactions()); n != 1 || b.job(id).State != spool.JobUncertain || b.sender.holdState() != nil {
+				b.t.Errorf("%d transactions, job %+v, hold %+v", n, b.job(id), b.sender.holdState())
+			}
+		})
+	})
+}
