@@ -295,17 +295,7 @@ func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Ac
 	e.mu.Lock()
 	old := e.accounts[name]
 	delete(e.accounts, name)
-	i := slices.IndexFunc(e.settings.Accounts, func(a settings.Account) bool { return a.Name == name })
-	accounts := slices.Clone(e.settings.Accounts)
-	switch {
-	case s != nil && i >= 0:
-		accounts[i] = *s
-	case s != nil:
-		accounts = append(accounts, *s)
-	case i >= 0:
-		accounts = slices.Delete(accounts, i, i+1)
-	}
-	e.settings.Accounts = accounts
+	e.settings.Accounts = withAccount(e.settings.Accounts, name, s)
 	e.mu.Unlock()
 	if old != nil && old.stop != nil {
 		old.stop()
@@ -334,6 +324,21 @@ func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Ac
 	case <-e.stopped.Done():
 		return ErrStopped
 	}
+}
+
+// withAccount is a list in which the account is s, or is not where s is nil.
+func withAccount(list []settings.Account, name string, s *settings.Account) []settings.Account {
+	i := slices.IndexFunc(list, func(a settings.Account) bool { return a.Name == name })
+	list = slices.Clone(list)
+	switch {
+	case s != nil && i >= 0:
+		list[i] = *s
+	case s != nil:
+		list = append(list, *s)
+	case i >= 0:
+		list = slices.Delete(list, i, i+1)
+	}
+	return list
 }
 
 // forgetLogin forgets what the relay told an account, and its token: they are

@@ -50,7 +50,7 @@
 // back; the relay must close the key first) or *damaged* (the body is
 // missing). A held batch never begins. A batch is *bound* to its store once its
 // dot may have left: it is offered to no other store again, unless a person
-// says so.
+// says so. Keyless takes the store's name away from a batch on its way.
 //
 // # States of a recipient
 //

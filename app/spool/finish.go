@@ -140,10 +140,7 @@ func (t *tx) finish(r record, f FinishRequest, list []mail.Recipient, sorted []m
 		}
 	}
 	if len(later) > 0 {
-		if r.round == 0 {
-			r.firstTry = instant(f.At) // see retryFor
-		}
-		if err := t.newBatch(r, r.round+1, later, f.NotBefore); err != nil {
+		if err := t.newBatch(r.putOff(f.At), r.round+1, later, f.NotBefore); err != nil {
 			return err
 		}
 		c.wait(r.round+1, len(later))
@@ -169,6 +166,15 @@ func (r record) deferred(now time.Time) mail.Status {
 		return mail.StatusFailed
 	}
 	return mail.StatusDeferred
+}
+
+// putOff is r as the parent of those who were deferred: the five days begin with
+// the first "later".
+func (r record) putOff(now time.Time) record {
+	if r.round == 0 {
+		r.firstTry = instant(now)
+	}
+	return r
 }
 
 func (t *tx) outcome(r record, place int, address string, o mail.Outcome, owed int) error {
