@@ -8,8 +8,10 @@ import (
 	"servicesmtp.net/companion/app/pace"
 )
 
-// patience is how often a batch may be lost in a row before others go ahead.
-const patience = 3
+const (
+	patience = 3 // how often a batch may be lost in a row before others go ahead
+	mostOwn  = 5 // doublings of its wait: half an hour; a large message over a bad line is lost often, and gets through
+)
 
 // losses are a batch's sessions that ended with nothing said of it. Where other
 // mail gets through meanwhile, the batch is the cause: a server that hangs up at
@@ -37,7 +39,7 @@ func (s *sender) yield(b mail.Batch, now time.Time) time.Time {
 	if l.own == 0 && l.count < patience {
 		return time.Time{}
 	}
-	return now.Add(pace.Backoff(l.own, rand.Uint64()))
+	return now.Add(pace.Backoff(min(l.own, mostOwn), rand.Uint64()))
 }
 
 // gotThrough forgets a batch's losses: something is known of it.
