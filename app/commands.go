@@ -293,8 +293,10 @@ func (e *Engine) ForgetAccount(ctx context.Context, name string) error {
 func (e *Engine) replaceAccount(ctx context.Context, name string, s *settings.Account) error {
 	ctx = context.WithoutCancel(ctx)
 	e.mu.Lock()
-	old := e.accounts[name]
-	delete(e.accounts, name)
+	old := e.accounts[name] // stays there until the new one is: it can be paused, and has a state to show
+	if s == nil {
+		delete(e.accounts, name)
+	}
 	e.settings.Accounts = withAccount(e.settings.Accounts, name, s)
 	e.mu.Unlock()
 	if old != nil && old.stop != nil {

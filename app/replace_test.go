@@ -133,3 +133,36 @@ func TestAReportIsDueWhileItsAccountIsReplaced(t *testing.T) {
 	}
 	e.told(id)
 }
+
+// While the transactions in hand of an account that is replaced come to their
+// end, there still is that account: State shows it, and a pause is obeyed.
+func TestAnAccountIsThereWhileItIsReplaced(t *testing.T) {
+	e := newEngineTest(t, engineOptions{settings: authOff})
+	e.run()
+	e.sent(e.hand(mailed{from: "alice@example.com", to: []string{"<bob@example.net>"}})) // the account has begun
+	stopping, ended := make(chan struct{}), make(chan struct{})
+	e.mu.Lock()
+	office := e.accounts["office"]
+	slow := &account{settings: office.settings, sender: office.sender, relay: office.relay, follower: office.follower, news: office.news, done: ended,
+		stop: func() { office.stop(); close(stopping) }}
+	e.accounts["office"] = slow
+	in := AccountInput{Name: "office", User: "alice", Endpoints: []string{e.relay.TLS()}, CAFile: filepath.Join(e.dir, "ca.pem"), Skip: true}
+	e.mu.Unlock()
+	done := make(chan error, 1)
+	go func() { done <- e.SetAccount(context.Background(), in) }()
+	<-stopping
+	if err := e.Pause(t.Context(), "office"); err != nil {
+		t.Error(err)
+	}
+	if s := e.State(); len(s.Accounts) != 1 {
+		t.Errorf("state %+v", s)
+	}
+	close(ended)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	a, err := e.account("office")
+	if err != nil || a == slow || !a.sender.paused {
+		t.Errorf("the pause was forgotten: %v", err)
+	}
+}
