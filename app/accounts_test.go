@@ -40,6 +40,11 @@ func TestSetAccountSaysWhatIsWrong(t *testing.T) {
 			"cannot be reached", "Check the server's name and the network"},
 		{"nothing protects the password", apptest.Options{Omit: []string{"STARTTLS"}}, func(e *engineTest, in *AccountInput) { in.Endpoints = []string{e.relay.StartTLS()} },
 			"not protected", "Use another network"},
+		{"another password is wanted", apptest.Options{}, func(e *engineTest, _ *AccountInput) {
+			e.relay.Script(apptest.Auth, apptest.Answer(534, "5.7.9 Application-specific password required"))
+		}, "refuses to take mail from here", "Read the relay's own words"},
+		{"no login that is known", apptest.Options{Mechanisms: []string{"CRAM-MD5"}}, func(*engineTest, *AccountInput) {},
+			"offers no way to log in", "Check the server's name"},
 		{"no server", apptest.Options{}, func(_ *engineTest, in *AccountInput) { in.Endpoints = nil },
 			"Enter at least one server", ""},
 		{"a server without a port", apptest.Options{}, func(_ *engineTest, in *AccountInput) { in.Endpoints = []string{"tls://relay.example"} },

@@ -46,7 +46,8 @@ func (c *ErrorsCSV) Write(list []AddressError) error {
 
 // harmless is a cell on one line that no spreadsheet takes for a formula:
 // recipients' servers write the replies, and strangers can register the
-// addresses. A quote in front is what spreadsheets show as text.
+// addresses. A quote in front is what spreadsheets show as text. In many
+// countries a spreadsheet ends cells at semicolons, wherever they stand.
 func harmless(cell string) string {
 	cell = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
@@ -57,8 +58,16 @@ func harmless(cell string) string {
 		}
 		return r
 	}, cell)), " ")
-	if cell != "" && strings.ContainsRune("=+-@|%", rune(cell[0])) {
-		return "'" + cell
+	parts := strings.Split(cell, ";")
+	for i, part := range parts {
+		if begin := strings.TrimLeft(part, " \"'"); begin != "" && strings.ContainsRune("=+-@|%＝＋－＠", firstRune(begin)) {
+			parts[i] = "'" + part
+		}
 	}
-	return cell
+	return strings.Join(parts, ";")
+}
+
+func firstRune(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
 }

@@ -69,16 +69,17 @@ func (s *sender) askRelay(ctx context.Context) (more bool, err error) {
 	if !s.relay.known() {
 		return false, s.leaveToPerson(ctx, append(ask, closing...))
 	}
+	// Only who knows now which store answers may say what became of a batch: what
+	// was told before may be the word of another relay.
+	if s.answering, err = s.relay.askStore(ctx); err != nil {
+		return false, err
+	}
 	more = len(ask) > askAtOnce || len(closing) > askAtOnce
-	if err := s.answers(ctx, ask[:min(len(ask), askAtOnce)], (*relayclient.Client).CheckBatches); err != nil {
-		return false, err
-	}
-	if err := s.answers(ctx, closing[:min(len(closing), askAtOnce)], (*relayclient.Client).CloseBatches); err != nil {
-		return false, err
-	}
+	err = errors.Join(s.answers(ctx, ask[:min(len(ask), askAtOnce)], (*relayclient.Client).CheckBatches),
+		s.answers(ctx, closing[:min(len(closing), askAtOnce)], (*relayclient.Client).CloseBatches))
 	s.poke()
 	s.changed()
-	return more, nil
+	return more && err == nil, err
 }
 
 type question func(*relayclient.Client, context.Context, []string) ([]relayclient.Batch, error)
@@ -100,15 +101,17 @@ func (s *sender) answers(ctx context.Context, batches []mail.Batch, ask question
 	if err != nil {
 		return err
 	}
+	var all error // an answer that cannot be written down holds up no other
 	for i, a := range list {
 		if a.Envid != keys[i] {
 			return fmt.Errorf("the relay answered about %q in place of %q", a.Envid, keys[i])
 		}
 		if err := s.answered(ctx, batches[i], a); err != nil {
-			return err
+			s.log.Error("the relay's answer about a batch cannot be written down", "job", batches[i].Job, "batch", batches[i].Number, "err", err)
+			all = errors.Join(all, err)
 		}
 	}
-	return nil
+	return all
 }
 
 // answered writes down what the relay said of one batch. Unknown permits a
@@ -126,7 +129,7 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 		}
 		err = s.spool.Finish(ctx, f)
 	case relayclient.BatchStateClosed:
-		err = s.spool.FinishClosed(ctx, b.Job, b.Number, now)
+		err = s.closed(ctx, b, now)
 	case relayclient.BatchStateUnknown:
 		err = s.replay(ctx, b, now)
 	default:
@@ -144,16 +147,10 @@ func (s *sender) answered(ctx context.Context, b mail.Batch, a relayclient.Batch
 
 // replay makes a batch ready under its own key, for the store that it was
 // offered to; where that is not known, or the key is too old for the relay to
-// remember, a person decides. One that is bound to none was never offered as
-// far as a rebuilt spool knows: that the relay does not know it either is
-// enough.
+// remember, a person decides.
 func (s *sender) replay(ctx context.Context, b mail.Batch, now time.Time) error {
-	s.relay.learnStore(ctx)
 	err := spool.ErrOtherStore
-	switch store := s.relay.store.Load(); {
-	case b.Store != "" && store == nil:
-		return errors.New("the relay does not tell its store")
-	case !b.Bound, b.Store != "" && *store == b.Store:
+	if s.speaksFor(b) {
 		err = s.spool.Replay(ctx, b.Job, b.Number, now)
 	}
 	if !errors.Is(err, spool.ErrOtherStore) && !errors.Is(err, spool.ErrOldKey) {
@@ -161,6 +158,23 @@ func (s *sender) replay(ctx context.Context, b mail.Batch, now time.Time) error 
 	}
 	s.log.Warn("nobody can say whether a batch was accepted, a person must decide", "job", b.Job, "batch", b.Number, "err", err)
 	return s.spool.MarkUncertain(ctx, b.Job, b.Number, mail.Reply{}, now)
+}
+
+// closed ends a batch whose key can be accepted no more. Where another store
+// says so than the one that may have it, a person decides.
+func (s *sender) closed(ctx context.Context, b mail.Batch, now time.Time) error {
+	if s.speaksFor(b) {
+		return s.spool.FinishClosed(ctx, b.Job, b.Number, now)
+	}
+	s.log.Warn("another store cannot say whether a batch was accepted, a person must decide", "job", b.Job, "batch", b.Number)
+	return s.spool.MarkUncertain(ctx, b.Job, b.Number, mail.Reply{}, now)
+}
+
+// speaksFor says that the store which answers is the one that may have the
+// batch. One that is bound to none was never offered as far as a rebuilt spool
+// knows: that the relay does not know it either is enough.
+func (s *sender) speaksFor(b mail.Batch) bool {
+	return !b.Bound || (b.Store != "" && b.Store == s.answering)
 }
 
 // decisions are the outcomes of a batch that the relay has.

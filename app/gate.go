@@ -155,20 +155,41 @@ func (g *gate) outlook(recipients int, now time.Time) (PaceState, *time.Time) {
 	return p, &end
 }
 
+// glance is how long a sleep goes on without a look at the clock. Timers stand
+// still while the computer sleeps, and do not know that the clock was set: what
+// waits for seven in the morning must not leave hours after it.
+const glance = time.Minute
+
 // sleepUntil waits for a time (zero: for ever), an event, or the end of ctx,
 // which alone is an error.
 func sleepUntil(ctx context.Context, at time.Time, event <-chan struct{}) error {
-	var timer <-chan time.Time
 	if !at.IsZero() {
-		t := time.NewTimer(time.Until(at))
-		defer t.Stop()
-		timer = t.C
+		return sleepWhile(ctx, func() time.Duration { return time.Until(at) }, event)
 	}
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-event:
-	case <-timer:
+		return nil
 	}
-	return nil
+}
+
+// sleepWhile is sleepUntil for as long as something is left.
+func sleepWhile(ctx context.Context, left func() time.Duration, event <-chan struct{}) error {
+	for {
+		d := left()
+		t := time.NewTimer(min(d, glance))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		case <-event:
+			t.Stop()
+			return nil
+		case <-t.C:
+			if d <= glance {
+				return nil
+			}
+		}
+	}
 }

@@ -111,3 +111,23 @@ func TestOutlook(t *testing.T) {
 		}
 	})
 }
+
+// A computer sleeps through a wait: its timers stand still, its clock does not.
+func TestASleepEndsWithTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		left := func() time.Duration {
+			awake := time.Since(begun)
+			if awake < 10*time.Minute {
+				return 9*time.Hour - awake
+			}
+			return 15*time.Minute - awake // the computer slept for 8:45
+		}
+		if err := sleepWhile(t.Context(), left, nil); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(begun); d < 15*time.Minute || d > 15*time.Minute+glance {
+			t.Errorf("awake for %v, want 15 minutes", d)
+		}
+	})
+}

@@ -43,7 +43,7 @@ func (s *sender) handOver(ctx, work context.Context, b mail.Batch, t *ticket) (a
 		s.notConnected(ctx, err)
 		return true
 	}
-	result := s.send(ctx, work, session, b, body, t)
+	result := s.offer(ctx, work, session, attempt, b, body, t)
 	if kept && wasDead(result) && ctx.Err() == nil {
 		// Not a byte of the body was read, and the attempt goes on over a connection of its own.
 		log.Debug("a kept connection had ended", "err", result.Err)
@@ -52,7 +52,7 @@ func (s *sender) handOver(ctx, work context.Context, b mail.Batch, t *ticket) (a
 			s.notConnected(ctx, err)
 			return true
 		}
-		result = s.send(ctx, work, session, b, body, t)
+		result = s.offer(ctx, work, session, attempt, b, body, t)
 	}
 	log.Info("batch handed over", "verdict", result.Verdict.String(), "replayed", result.Replayed, "attempt", b.Attempts+1)
 	return s.settle(ctx, work, b, attempt, session, result)
@@ -79,6 +79,24 @@ func (s *sender) forgotten(work context.Context, b mail.Batch, now time.Time) bo
 // it was kept from an earlier batch, that says nothing about the relay.
 func wasDead(r uplink.Result) bool {
 	return r.Verdict == uplink.Returned && r.LeftAt.IsZero() && !r.Reusable && !errors.Is(r.Err, uplink.ErrGate) && !errors.Is(r.Err, errTooLong)
+}
+
+// offer is send, but for a server that takes no ENVID although the relay has an
+// API: a filter in between may have taken DSN out of its answer. A batch that
+// may be there already could not be told from a new one, and does not go.
+func (s *sender) offer(ctx, work context.Context, session *uplink.Session, attempt int64, b mail.Batch, body io.Reader, t *ticket) uplink.Result {
+	if session.OffersDSN() || !s.relay.known() {
+		return s.send(ctx, work, session, b, body, t)
+	}
+	if b.Bound {
+		s.idle.put(session)
+		return uplink.Result{Verdict: uplink.Unknown, Reusable: true}
+	}
+	if err := s.spool.Keyless(work, attempt); err != nil {
+		s.idle.put(session)
+		return uplink.Result{Verdict: uplink.Returned, Err: err, Hold: mail.Hold{Reason: mail.HoldStorage}, Reusable: true}
+	}
+	return s.send(ctx, work, session, b, body, t)
 }
 
 // send hands the batch to a session, and keeps the session for the next one.
@@ -146,15 +164,24 @@ func (s *sender) dial(ctx context.Context) (*uplink.Session, error) {
 // giveUp returns a batch that did not reach the relay.
 func (s *sender) giveUp(work context.Context, attempt int64, notBefore time.Time) {
 	ended := spool.Ended{Attempt: attempt, At: time.Now()}
-	s.persist(work, func() error { return s.spool.Return(work, ended, notBefore) })
+	s.returned(work, ended, notBefore)
+}
+
+// returned writes down that a batch was not accepted. Where its job was taken
+// back meanwhile, the key can be closed now.
+func (s *sender) returned(work context.Context, ended spool.Ended, notBefore time.Time) {
+	s.persist(work, func(ctx context.Context) error { return s.spool.Return(ctx, ended, notBefore) })
+	token(s.doubt)
 }
 
 // persist writes down what became of a batch, again and again while the disk
-// does not let it: a batch whose end is not written stays taken. When work ends
-// first, the next start finds the batch on its way and asks the relay.
-func (s *sender) persist(work context.Context, write func() error) {
+// does not let it: a batch whose end is not written stays taken. The write does
+// not end with work: where only the account is replaced, nobody would look at
+// the batch again before the next start, which finds it on its way and asks the
+// relay.
+func (s *sender) persist(work context.Context, write func(context.Context) error) {
 	for {
-		err := write()
+		err := write(context.WithoutCancel(work))
 		switch {
 		case err == nil:
 			return
@@ -178,22 +205,30 @@ func (s *sender) settle(ctx, work context.Context, b mail.Batch, attempt int64, 
 		r.Verdict = uplink.Unknown
 	}
 	switch r.Verdict {
+	case uplink.Done, uplink.Unknown, uplink.Closed, uplink.Conflict:
+		s.gotThrough(b)
+	}
+	switch r.Verdict {
 	case uplink.Done:
 		s.done(work, b, attempt, r, now)
 	case uplink.Held:
-		s.persist(work, func() error { return s.spool.Return(work, ended, time.Time{}) })
+		var until time.Time
+		if r.Hold.Reason == mail.HoldBusy {
+			until = s.yield(b, now)
+		}
+		s.returned(work, ended, until)
 		if r.Hold.Reason == mail.HoldPace {
 			s.gate.slowDown(now, max(r.Hold.Until.Sub(now), 0))
 		}
 		s.refused(ctx, r.Hold)
 		s.hold(r.Hold)
 	case uplink.Closed:
-		s.persist(work, func() error { return s.spool.FinishClosed(work, b.Job, b.Number, now) })
+		s.persist(work, func(ctx context.Context) error { return s.spool.FinishClosed(ctx, b.Job, b.Number, now) })
 	case uplink.Unknown, uplink.Conflict:
 		s.unknown(work, b, ended, session, r, now)
 	default:
 		until := s.returnedUntil(ctx, b, r, now)
-		s.persist(work, func() error { return s.spool.Return(work, ended, until) })
+		s.returned(work, ended, until)
 	}
 	return r.Verdict != uplink.Done || hasDeferred(r.Outcomes)
 }
@@ -242,7 +277,7 @@ func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplin
 		Attempt: attempt, LeftAt: r.LeftAt, At: now, QueueID: r.QueueID, Outcomes: r.Outcomes,
 		NotBefore: now.Add(pace.Backoff(b.Round, rand.Uint64())),
 	}
-	if accepted > 0 && onlyTooMany(r.Outcomes) {
+	if accepted+failed > 0 && onlyTooMany(r.Outcomes) { // or the same would be too many again
 		f.NotBefore, deferred = time.Time{}, 0 // the rest goes at once, and there is no trouble in that
 	}
 	s.gate.feedback(now, accepted, deferred, failed)
@@ -252,7 +287,7 @@ func (s *sender) done(work context.Context, b mail.Batch, attempt int64, r uplin
 		s.worked()
 	}
 	s.handed()
-	s.persist(work, func() error { return s.spool.Finish(work, f) })
+	s.persist(work, func(ctx context.Context) error { return s.spool.Finish(ctx, f) })
 }
 
 // onlyTooMany says that whoever was deferred was only one too many for one
@@ -285,7 +320,7 @@ func ofServer(r uplink.Result) (mail.Hold, bool) {
 // Without DSN the key was not sent, so that asking would not help; after a
 // conflict neither: both are left to a person.
 func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, session *uplink.Session, r uplink.Result, now time.Time) {
-	s.persist(work, func() error { return s.spool.Unknown(work, ended) })
+	s.persist(work, func(ctx context.Context) error { return s.spool.Unknown(ctx, ended) })
 	var why mail.Reply
 	switch {
 	case r.Verdict == uplink.Conflict:
@@ -299,8 +334,8 @@ func (s *sender) unknown(work context.Context, b mail.Batch, ended spool.Ended, 
 		token(s.doubt)
 		return
 	}
-	s.persist(work, func() error { return s.spool.MarkUncertain(work, b.Job, b.Number, why, now) })
-	if r.Verdict != uplink.Conflict {
+	s.persist(work, func(ctx context.Context) error { return s.spool.MarkUncertain(ctx, b.Job, b.Number, why, now) })
+	if r.Verdict != uplink.Conflict && r.Hold.Reason != mail.NotHeld {
 		s.hold(lostAnswer(r))
 	}
 }
@@ -328,5 +363,5 @@ func (s *sender) returnedUntil(ctx context.Context, b mail.Batch, r uplink.Resul
 		h.Detail = "The server took the message so slowly that the connection was ended."
 	}
 	s.hold(h)
-	return time.Time{}
+	return s.yield(b, now)
 }

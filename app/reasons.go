@@ -71,7 +71,6 @@ var (
 	checkSender     = say.T("Check the sender's address in the mail program.")
 	askDomain       = say.T("Ask whoever looks after the sender's domain.")
 	askSupport      = say.T("Ask the service's support.")
-	enterPassword   = say.T("Enter the password again.")
 	sendFewer       = say.T("Send it to fewer recipients at a time.")
 )
 
@@ -86,7 +85,6 @@ var (
 	whyForeignLetters = words{sentence: say.T("The address has letters that a server on the way cannot handle."), action: askPlainLetters}
 	whyBadSender      = words{sentence: say.T("The recipient's server does not accept the sender's address."), action: checkSender}
 	whyOtherOwner     = words{sentence: say.T("The address belongs to somebody else by now."), action: checkAddress}
-	whyWrongLogin     = words{sentence: say.T("The relay refused name or password."), action: enterPassword}
 	whyUnsigned       = words{sentence: say.T("The message has no valid signature of the sender's domain (DKIM)."), action: askDomain}
 	whyUnlisted       = words{sentence: say.T("The sender's domain does not let this relay send for it (SPF)."), action: askDomain}
 	whyUnproven       = words{sentence: say.T("It is not proven that the message comes from its sender (SPF, DKIM)."), action: askDomain}

@@ -52,7 +52,7 @@ func TestRefusalByCode(t *testing.T) {
 		{"550 5.7.0", "The recipient's server does not want this message.", "ask"},
 		{"550 5.7.1", "The recipient's server does not want this message.", "ask"},
 		{"550 5.7.2", "The mailing list does not take mail from this sender.", "ask"},
-		{"535 5.7.8", "The relay refused name or password.", "password"},
+		{"535 5.7.8", "The recipient's server does not want this message.", "ask"}, // the relay's own would hold the account
 		{"525 5.7.13", "The relay has switched off this account.", "support"},
 		{"550 5.7.17", "The address belongs to somebody else by now.", "address"},
 		{"550 5.7.20", "The message has no valid signature of the sender's domain (DKIM).", "domain"},
@@ -69,7 +69,7 @@ func TestRefusalByCode(t *testing.T) {
 		{"571 5.9.9", "The server refused it for good.", "ask"},
 		{"500", "The two servers did not understand each other.", "ask"},
 		{"521", "The domain does not take mail.", "address"},
-		{"530", "The relay refused name or password.", "password"},
+		{"530", "The recipient's server does not want this message.", "ask"},
 		{"550", "The address does not exist or does not take mail.", "address"},
 		{"552", "The mailbox is full, or the message is too large.", "smaller"},
 		{"554", "The recipient's server refused the message.", "ask"},
@@ -94,7 +94,7 @@ func TestRefusalByCode(t *testing.T) {
 	} {
 		actions := map[string]say.Text{
 			"address": checkAddress, "ask": askThem, "domain": askDomain, "fewer": sendFewer, "later": tryLater, "letters": askPlainLetters,
-			"password": enterPassword, "plain": sendPlain, "sender": checkSender, "smaller": sendSmaller, "support": askSupport,
+			"plain": sendPlain, "sender": checkSender, "smaller": sendSmaller, "support": askSupport,
 		}
 		basic, enhanced, _ := strings.Cut(c.reply, " ")
 		n, err := strconv.Atoi(basic)

@@ -50,7 +50,6 @@ var byDetail = map[[2]int]words{
 	{6, 9}: whyForeignLetters,
 
 	{7, 2}:  {sentence: say.T("The mailing list does not take mail from this sender."), action: askThem},
-	{7, 8}:  whyWrongLogin, // RFC 4954 §6
 	{7, 13}: {sentence: say.T("The relay has switched off this account."), action: askSupport},
 	{7, 17}: whyOtherOwner, // RFC 7293
 	{7, 18}: whyOtherOwner,
@@ -74,9 +73,9 @@ var byBasic = map[int]words{
 	502: whyProtocol,
 	503: whyProtocol,
 	504: whyProtocol,
-	521: whyNoMail, // RFC 7504
-	530: whyWrongLogin,
-	535: whyWrongLogin,
+	521: whyNoMail,   // RFC 7504
+	530: whyUnwanted, // a login is wanted there: our own fails no recipient, it holds the account
+	535: whyUnwanted,
 	550: whyNoAddress,
 	551: whyNoAddress,
 	552: {sentence: say.T("The mailbox is full, or the message is too large."), action: sendSmaller},

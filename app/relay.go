@@ -82,14 +82,22 @@ func (r *relay) learnStore(ctx context.Context) {
 	r.askedAt = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
+	_, _ = r.askStore(ctx) // it is asked again later
+}
+
+// askStore asks for the name of the store, whatever was told before.
+func (r *relay) askStore(ctx context.Context) (name string, err error) {
 	var list []relayclient.Endpoint
-	err := r.do(ctx, func(c *relayclient.Client) (err error) {
+	err = r.do(ctx, func(c *relayclient.Client) (err error) {
 		list, err = c.Endpoints(ctx)
 		return err
 	})
-	if err == nil {
-		r.setStore(storeOf(list))
+	if err != nil {
+		return "", fmt.Errorf("ask for the store: %w", err)
 	}
+	name = storeOf(list)
+	r.setStore(name)
+	return name, nil
 }
 
 // storeOf is the store behind the endpoints, "" where they lead to several.

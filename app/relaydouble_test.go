@@ -25,6 +25,7 @@ type batchesAPI struct {
 	store string     // behind the endpoints
 	down  bool
 	asked []string // "check sb1…", "close sb1…", in their order
+	wrong string   // a key about which it answers nonsense
 }
 
 // withAPI gives a sender that does not run yet the API of its relay.
@@ -93,6 +94,10 @@ func (a *batchesAPI) tell(what, key string) relayclient.Batch {
 		state = a.relay.CloseKey(key)
 	}
 	b := relayclient.Batch{Envid: key, State: relayclient.BatchState(state)}
+	if key == a.wrong {
+		b.State, b.Recipients = relayclient.BatchStateAccepted, []relayclient.BatchRecipient{{Address: "stranger@else.invalid", Code: 250, Decision: "accepted"}}
+		return b
+	}
 	for _, d := range a.relay.Decisions(key) {
 		enhanced, text, _ := strings.Cut(d.Text, " ")
 		r := relayclient.BatchRecipient{Address: d.Address, Code: int64(d.Code), Enhanced: enhanced, Decision: "accepted", Reply: text}

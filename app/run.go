@@ -94,7 +94,7 @@ func (e *Engine) runAccounts(ctx context.Context) {
 
 // begins says that an account is to be started: it is the one of its name, and
 // was not started before. One that came while the engine started is met twice,
-// and one that was replaced then has never begun.
+// and one that was replaced then never begins.
 func (e *Engine) begins(a *account, stop context.CancelFunc) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -120,7 +120,7 @@ func (e *Engine) newSender(a *account, state *pace.State) *sender {
 	s := &sender{
 		account: a.settings.Name, spool: e.spool, relay: a.relay, log: e.log.With("part", "sender", "account", a.settings.Name),
 		changed: e.pub.changed, handed: func() {}, full: func() {}, wake: make(chan struct{}, 1), doubt: make(chan struct{}, 1), idle: &idle{},
-		inflight: make(map[batchKey]mail.Lane), heads: make(map[mail.Lane][]mail.Batch), stale: true, probe: probeKeyring,
+		inflight: make(map[batchKey]mail.Lane), lost: make(map[batchKey]losses), heads: make(map[mail.Lane][]mail.Batch), stale: true, probe: probeKeyring,
 	}
 	s.gate = newGate(state, func() { token(s.wake) })
 	s.secret = func(ctx context.Context) (string, error) {

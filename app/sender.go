@@ -56,8 +56,11 @@ type sender struct {
 	stale    bool      // the lanes must be read again
 	nextDue  time.Time // when a batch that is not due yet becomes so
 	endpoint string
+	lost     map[batchKey]losses
+	replies  uint64 // to batches, so far
 
-	heads map[mail.Lane][]mail.Batch // the loop's alone
+	heads     map[mail.Lane][]mail.Batch // the loop's alone
+	answering string                     // the store that answers about batches, resolveDoubts' alone
 }
 
 type batchKey struct {

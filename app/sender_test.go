@@ -31,6 +31,7 @@ type senderTest struct {
 	body     string // "": a short one
 	end      func()
 	stop     func() // ends the sender alone
+	options  spool.Options
 }
 
 func newSenderTest(t *testing.T, o apptest.Options, l pace.Limits) *senderTest {
@@ -47,10 +48,11 @@ func prepareSenderTest(t *testing.T, r *apptest.Relay, l pace.Limits) *senderTes
 	b.password.Store("right")
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	b.spool, err = spool.Open(t.Context(), spool.Options{
+	b.options = spool.Options{
 		Dir: t.TempDir(), Log: log,
 		Split: func(r []mail.Recipient) [][]mail.Recipient { return batch.Split(r, 50) },
-	})
+	}
+	b.spool, err = spool.Open(t.Context(), b.options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +333,7 @@ func TestAFullDiskDoesNotLoseAnAnswer(t *testing.T) {
 		b := newSenderTest(t, apptest.Options{}, quick)
 		defer b.end()
 		tries := 0
-		b.sender.persist(t.Context(), func() error {
+		b.sender.persist(t.Context(), func(context.Context) error {
 			if tries++; tries < 4 {
 				return fmt.Errorf("write: %w", spool.ErrDiskFull)
 			}
@@ -340,7 +342,7 @@ func TestAFullDiskDoesNotLoseAnAnswer(t *testing.T) {
 		if h := b.sender.holdState(); tries != 4 || h == nil || h.Reason != mail.HoldStorage {
 			t.Errorf("%d tries, hold %+v", tries, h)
 		}
-		b.sender.persist(t.Context(), func() error { tries++; return spool.ErrState })
+		b.sender.persist(t.Context(), func(context.Context) error { tries++; return spool.ErrState })
 		if tries != 5 {
 			t.Error("what cannot succeed was tried again")
 		}
@@ -356,5 +358,5 @@ func TestAFullDiskDoesNotLoseAnAnswer(t *testing.T) {
 func (b *senderTest) nextJob() mail.JobID { return b.jobID(b.jobs + 1) }
 
 func (b *senderTest) jobID(n int) mail.JobID {
-	return mail.JobID(fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ69G5F%02d", n))
+	return mail.JobID(fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ69G%04d", n))
 }

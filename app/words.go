@@ -104,17 +104,26 @@ var testWords = map[mail.HoldReason]words{
 	},
 }
 
-// strippedWords are those of mail.HoldNoTLS where something on the way takes
-// the encryption out.
-var strippedWords = words{
-	sentence: say.T("A network device or an antivirus program removes the encryption, so no password was sent."),
-	action:   say.T("Switch off the scanning of outgoing mail in the antivirus program or firewall, or use another network."), do: DeedRetry,
+// detailWords go before holdWords where uplink knows more than the reason.
+var detailWords = map[string]words{
+	uplink.Stripped: {
+		sentence: say.T("A network device or an antivirus program removes the encryption, so no password was sent."),
+		action:   say.T("Switch off the scanning of outgoing mail in the antivirus program or firewall, or use another network."), do: DeedRetry,
+	},
+	uplink.Refused: {
+		sentence: say.T("The relay refuses to take mail from here."),
+		action:   say.T("Read the relay's own words in the details, or ask the service's support."), do: DeedRetry,
+	},
+	uplink.NoLogin: {
+		sentence: say.T("The relay offers no way to log in that this program knows."),
+		action:   say.T("Check the server's name in the account's settings."), do: DeedRetry,
+	},
 }
 
 // wordsOf are the words of a hold; detail is what uplink knows beside it.
 func wordsOf(r mail.HoldReason, detail string) words {
-	if r == mail.HoldNoTLS && detail == uplink.Stripped {
-		return strippedWords
+	if w, ok := detailWords[detail]; ok {
+		return w
 	}
 	return holdWords[r]
 }

@@ -22,6 +22,14 @@ func TestEveryHoldHasWords(t *testing.T) {
 		t.Errorf("stripped: %s, %q", stripped.Mood, stripped.Sentence)
 	}
 	seen[stripped.Sentence] = "stripped"
+	for _, detail := range []string{uplink.Refused, uplink.NoLogin} { // neither ends by itself
+		a := AccountState{Hold: &HoldState{Reason: mail.HoldBusy, Detail: detail}}
+		describe(&a, time.Now())
+		if _, ok := seen[a.Sentence]; ok || strings.Contains(a.Action, "Nothing to do") || strings.Contains(a.Sentence, "later") {
+			t.Errorf("%s: %q / %q", detail, a.Sentence, a.Action)
+		}
+		seen[a.Sentence] = mail.HoldBusy
+	}
 	for _, r := range []mail.HoldReason{mail.HoldPaused, mail.HoldCredentials, mail.HoldNoPassword, mail.HoldUnreachable, mail.HoldCertificate,
 		mail.HoldNoTLS, mail.HoldQuota, mail.HoldBlocked, mail.HoldBusy, mail.HoldPace, mail.HoldUncertain, mail.HoldStorage} {
 		a := AccountState{Hold: &HoldState{Reason: r}, Messages: 1, Recipients: 2}
@@ -139,7 +147,7 @@ func TestListenState(t *testing.T) {
 
 // A user of the window has no terminal and no settings file at hand.
 func TestNoWordsOfTheTerminalForAnyLanguage(t *testing.T) {
-	all := []words{noAccountWords, strippedWords, folderWords, spoolWords(spool.ErrClosed)}
+	all := []words{noAccountWords, detailWords[uplink.Stripped], folderWords, spoolWords(spool.ErrClosed)}
 	for _, w := range holdWords {
 		all = append(all, w)
 	}

@@ -18,6 +18,7 @@ func FuzzReport(f *testing.F) {
 	f.Add("bob@example.net", "rfc822;bob@example.net", "no such user", "alice@example.com", "QQ", original, false)
 	f.Add("bob@example.net\r\nBcc: eve@example.net", "rfc822;x\r\n\r\nFinal-Recipient: rfc822;eve@x", "a\r\n\r\n--=_01K\r\n.\r\n", "a@b\r\nX: y", "\r\n\r\nAction: delivered", original, true)
 	f.Add("jürgen@bücher.example", "utf-8;ü", strings.Repeat("x", 5000), "ü@ü", "ü", "Subject: ü\r\n\r\nü", true)
+	f.Add("bob@example.net", "", strings.Repeat("word ", 1000), "alice@example.com", "", original, false)
 	f.Add(strings.Repeat("a", 2000)+"@b", strings.Repeat("a", 2000)+";x", "", `"a b"@c`, strings.Repeat("b", 2000), "Subject: "+strings.Repeat("s", 2000)+"\r\n\r\n", true)
 	f.Add("\xff\xfe@\x00", "x;\xff", "\u2028\u202e\x7f", "a>, <b@c", "=?utf-8?q?x?=", "Message-ID: <a@b>\r\n\r\n\n", true)
 	f.Fuzz(func(t *testing.T, address, orcpt, reply, to, envid, message string, full bool) {

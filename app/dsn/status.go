@@ -56,7 +56,11 @@ func (r Report) recipient(b *strings.Builder, f Failure) {
 		field(b, "Remote-MTA", "dns;"+host)
 	}
 	if f.Reply.Code.Basic != 0 {
-		field(b, "Diagnostic-Code", "smtp; "+shorten(ascii(f.Reply.String()), maxDiagnostic))
+		said := ascii(f.Reply.String())
+		if len(said) > maxDiagnostic {
+			said = said[:maxDiagnostic] + "..." // in ASCII, as all of this part
+		}
+		field(b, "Diagnostic-Code", "smtp; "+said)
 	}
 	field(b, "Last-Attempt-Date", date(f.At))
 }

@@ -91,7 +91,7 @@ type Batch struct {
 	ClientID   string
 	Attempts   int       // dials so far, the present one included
 	Round      int       // how often these recipients were deferred before
-	FirstTry   time.Time // start of the first attempt, zero before it: retries end some days later
+	FirstTry   time.Time // start of the first attempt, or where Round > 0 the first "later": retries end some days after that
 	Store      string    // of the endpoint that it was last offered to, or ""
 	Bound      bool      // its dot may have left, to Store
 }

@@ -2,10 +2,6 @@ package pace
 
 import "time"
 
-// Lifetime is how long a deferred recipient is tried again before it fails
-// (RFC 5321 §4.5.4.1 asks for 4 to 5 days).
-const Lifetime = 5 * 24 * time.Hour
-
 const (
 	firstRetry     = time.Minute
 	longestRetry   = 2 * time.Hour

@@ -72,6 +72,11 @@ func (s *Spool) batches(ctx context.Context, query string, args ...any) (list []
 	return list, err
 }
 
+// longestWait is longer than anybody asks a batch to wait (pace.Backoff). A batch
+// that would have to was put off before the clock was set back: where the year
+// was wrong, it would wait for a year.
+const longestWait = 3 * time.Hour
+
 // Ready lists the batches of a lane that may leave at now, oldest job first,
 // at most limit. next is when the first of the others becomes due; it is the
 // zero time where there is none. It does not mark anything: Begin does.
@@ -89,14 +94,24 @@ func (s *Spool) Ready(ctx context.Context, account string, lane mail.Lane, now t
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("read due batches: %w", err)
 	}
+	first, err := s.next(ctx, laneKey{account, lane}, micros(now))
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	all := append(atOnce, later...)
+	if first > micros(now.Add(longestWait)) { // and so are all behind it
+		strayed, err := s.batches(ctx, due+`b.not_before > ? ORDER BY b.job, b.number LIMIT ?`, account, lane, micros(now), limit)
+		if err != nil {
+			return nil, time.Time{}, fmt.Errorf("read strayed batches: %w", err)
+		}
+		all = append(all, strayed...)
+	}
 	slices.SortFunc(all, func(a, b storedBatch) int {
 		return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.Number, b.Number))
 	})
 	list = plain(all[:min(limit, len(all))])
-	first, err := s.next(ctx, laneKey{account, lane}, micros(now))
-	if err != nil || first < 0 {
-		return list, time.Time{}, err
+	if first < 0 {
+		return list, time.Time{}, nil
 	}
 	return list, moment(first), nil
 }

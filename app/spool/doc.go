@@ -50,14 +50,14 @@
 // back; the relay must close the key first) or *damaged* (the body is
 // missing). A held batch never begins. A batch is *bound* to its store once its
 // dot may have left: it is offered to no other store again, unless a person
-// says so.
+// says so. Keyless takes the store's name away from a batch on its way.
 //
 // # States of a recipient
 //
 // A recipient has the state of the batch that has him; what is final is stored
 // with the batch that ended.
 //
-//	queued ──"later"──▶ deferred ──"later"──▶ deferred ──5 days──▶ failed
+//	queued ──"later"──▶ deferred ──"later"──▶ deferred ──5 days, 12 times──▶ failed
 //	   queued, deferred ──250──▶ accepted
 //	                    ──5yz──▶ failed
 //	                    ──MarkUncertain──▶ uncertain ──Resolve again──▶ queued, deferred

@@ -11,9 +11,15 @@ import (
 )
 
 // retryFor is how long a recipient is offered again when the relay says
-// "later" (RFC 5321 §4.5.4.1: at least 4-5 days). It counts from the first try,
-// not from the acceptance: a slow pace alone must not fail anybody.
+// "later" (RFC 5321 §4.5.4.1: at least 4-5 days). It counts from the first time
+// that it says so: neither a slow pace, nor a relay that cannot be reached, nor
+// a plan that is used up for weeks may fail anybody.
 const retryFor = 5 * 24 * time.Hour
+
+// leastRounds is how often "later" must have been said before that. A computer
+// that sleeps over the five days, or whose clock was wrong by as much, has not
+// tried for five days. Twelve rounds are half a day of trying (see pace.Backoff).
+const leastRounds = 12
 
 // errOutcomes is a defect of the caller.
 var errOutcomes = errors.New("outcomes do not match the batch's recipients")
@@ -34,7 +40,7 @@ type FinishRequest struct {
 
 // Finish ends a batch that is on its way or unknown, or that the relay turns
 // out to have had before. Deferred recipients go into a new batch in the same
-// transaction; where they were first tried too long ago they have failed, and
+// transaction; where they were put off too long and too often they have failed, and
 // where the job was cancelled they are cancelled.
 func (s *Spool) Finish(ctx context.Context, f FinishRequest) error {
 	return s.write(ctx, func(t *tx) error {
@@ -134,7 +140,7 @@ func (t *tx) finish(r record, f FinishRequest, list []mail.Recipient, sorted []m
 		}
 	}
 	if len(later) > 0 {
-		if err := t.newBatch(r, r.round+1, later, f.NotBefore); err != nil {
+		if err := t.newBatch(r.putOff(f.At), r.round+1, later, f.NotBefore); err != nil {
 			return err
 		}
 		c.wait(r.round+1, len(later))
@@ -156,10 +162,19 @@ func (r record) deferred(now time.Time) mail.Status {
 	switch {
 	case r.held == heldCancelling:
 		return mail.StatusCancelled
-	case now.Sub(moment(r.firstTry)) > retryFor:
+	case r.round+1 >= leastRounds && now.Sub(moment(r.firstTry)) > retryFor:
 		return mail.StatusFailed
 	}
 	return mail.StatusDeferred
+}
+
+// putOff is r as the parent of those who were deferred: the five days begin with
+// the first "later".
+func (r record) putOff(now time.Time) record {
+	if r.round == 0 {
+		r.firstTry = instant(now)
+	}
+	return r
 }
 
 func (t *tx) outcome(r record, place int, address string, o mail.Outcome, owed int) error {

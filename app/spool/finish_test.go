@@ -34,7 +34,7 @@ func TestDeferredGoIntoANewBatch(t *testing.T) {
 		t.Errorf("next %v, want %v", next, later)
 	}
 	got := readyNow(t, s, "office", later)
-	if len(got) != 1 || got[0].Number != 2 || got[0].Round != 1 || got[0].Attempts != 0 || !got[0].FirstTry.Equal(start) {
+	if len(got) != 1 || got[0].Number != 2 || got[0].Round != 1 || got[0].Attempts != 0 || !got[0].FirstTry.Equal(start.Add(time.Second)) {
 		t.Fatalf("new batch: %+v", got)
 	}
 	if d := cmp.Diff([]mail.Recipient{list[1], list[3]}, got[0].Recipients); d != "" {
@@ -68,23 +68,36 @@ func TestDeferredGoIntoANewBatch(t *testing.T) {
 	}
 }
 
-func TestDeferralsEndFiveDaysAfterTheFirstTry(t *testing.T) {
+func TestDeferralsEndAfterFiveDays(t *testing.T) {
 	s := newSpool(t)
 	list := recipients(1)
 	accept(t, s, jobID(1), envelope("office", list), make([]byte, inlineMax+1))
-	first := start.Add(30 * 24 * time.Hour) // the pace held it that long; that alone fails nobody
-	for number, now := range []time.Time{first, first.Add(4 * 24 * time.Hour), first.Add(5*24*time.Hour + time.Second)} {
-		attempt := begin(t, s, jobID(1), number+1, now)
+	const day = 24 * time.Hour
+	// The pace held it for a month, then the relay could not be reached for
+	// another: neither fails anybody.
+	attempt := begin(t, s, jobID(1), 1, start.Add(30*day))
+	must(t, s.Return(t.Context(), Ended{Attempt: attempt, At: start.Add(30 * day)}, time.Time{}))
+	first := start.Add(60 * day)
+	var times []time.Time
+	for i := range leastRounds - 2 {
+		times = append(times, first.Add(time.Duration(i)*time.Minute))
+	}
+	times = append(times, first.Add(5*day), first.Add(5*day+time.Second))
+	for i, now := range times {
+		attempt := begin(t, s, jobID(1), i+1, now)
 		must(t, s.Finish(t.Context(), FinishRequest{Attempt: attempt, At: now, Outcomes: answers(list, mail.StatusDeferred, greylisted)}))
 		checkDebts(t, s)
+		if c := getJob(t, s, jobID(1)).Counts; c.Failed != 0 && i < len(times)-1 {
+			t.Fatalf("given up at try %d: %+v", i+1, c)
+		}
 	}
 	j := getJob(t, s, jobID(1))
-	if j.Counts != (Counts{Failed: 1}) || j.State != JobDone || j.Batches != 3 {
+	if j.Counts != (Counts{Failed: 1}) || j.State != JobDone || j.Batches != leastRounds {
 		t.Errorf("job %+v", j)
 	}
 	failed, _, err := s.Failed(t.Context(), "office", "", "", 10)
 	must(t, err)
-	if len(failed) != 1 || failed[0].Reply != greylisted || failed[0].Batch != 3 {
+	if len(failed) != 1 || failed[0].Reply != greylisted || failed[0].Batch != leastRounds {
 		t.Errorf("failed %+v", failed)
 	}
 	must(t, putReport(t.Context(), s, jobID(2), onlyDue(t, s), start, []byte("report")))
@@ -92,6 +105,40 @@ func TestDeferralsEndFiveDaysAfterTheFirstTry(t *testing.T) {
 	wantErr(t, err, ErrNotFound)
 	if left := names(t, s.dir+"/"+bodiesName); len(left) != 0 {
 		t.Errorf("body left: %v", left)
+	}
+}
+
+// The clock was a year ahead when a recipient was put off, and was set back.
+func TestAClockThatIsSetBackHoldsNobody(t *testing.T) {
+	s := newSpool(t)
+	list := recipients(1)
+	accept(t, s, jobID(1), envelope("office", list), []byte("x"))
+	wrong := start.AddDate(1, 0, 0)
+	attempt := begin(t, s, jobID(1), 1, wrong)
+	must(t, s.Finish(t.Context(), FinishRequest{Attempt: attempt, At: wrong, Outcomes: answers(list, mail.StatusDeferred, greylisted), NotBefore: wrong.Add(time.Minute)}))
+	if got := readyNow(t, s, "office", start); len(got) != 1 || got[0].Number != 2 {
+		t.Errorf("it waits for a year: %+v", got)
+	}
+	if got := readyNow(t, s, "office", wrong); len(got) != 0 {
+		t.Errorf("due too early: %+v", got)
+	}
+}
+
+// A computer that slept for a week has not tried for a week.
+func TestASleepIsNoTry(t *testing.T) {
+	s := newSpool(t)
+	list := recipients(1)
+	accept(t, s, jobID(1), envelope("office", list), []byte("x"))
+	for i := range leastRounds {
+		if c := getJob(t, s, jobID(1)).Counts; c.Failed != 0 {
+			t.Fatalf("given up after %d tries: %+v", i, c)
+		}
+		now := start.Add(time.Duration(i) * 7 * 24 * time.Hour)
+		attempt := begin(t, s, jobID(1), i+1, now)
+		must(t, s.Finish(t.Context(), FinishRequest{Attempt: attempt, At: now, Outcomes: answers(list, mail.StatusDeferred, greylisted)}))
+	}
+	if c := getJob(t, s, jobID(1)).Counts; c != (Counts{Failed: 1}) {
+		t.Errorf("it never ends: %+v", c)
 	}
 }
 

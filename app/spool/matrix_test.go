@@ -109,6 +109,7 @@ func changes(t *testing.T) []change {
 		{"Return", func(s *Spool, _ mail.JobID, a int64) error {
 			return s.Return(ctx, Ended{Attempt: a, At: start}, time.Time{})
 		}},
+		{"Keyless", func(s *Spool, _ mail.JobID, a int64) error { return s.Keyless(ctx, a) }},
 		{"Unknown", func(s *Spool, _ mail.JobID, a int64) error { return s.Unknown(ctx, Ended{Attempt: a, At: start}) }},
 		{"Finish accepted", finish(false, mail.StatusAccepted, mail.Reply{})},
 		{"Finish failed", finish(false, mail.StatusFailed, noSuchUser)},

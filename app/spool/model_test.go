@@ -241,7 +241,7 @@ func (m *model) finishWith(rt *rapid.T, j *modelJob, b *modelBatch, f FinishRequ
 		case status[i] != mail.StatusDeferred:
 		case b.Held == heldCancelling:
 			status[i] = mail.StatusCancelled
-		case m.now.Sub(b.FirstTry) > retryFor:
+		case b.Round+1 >= leastRounds && m.now.Sub(b.FirstTry) > retryFor:
 			status[i] = mail.StatusFailed
 		default:
 			later = append(later, b.Recipients[i])
@@ -255,8 +255,12 @@ func (m *model) finishWith(rt *rapid.T, j *modelJob, b *modelBatch, f FinishRequ
 		}
 	}
 	if len(later) > 0 {
+		first := b.FirstTry
+		if b.Round == 0 {
+			first = m.now // the first "later"
+		}
 		j.batches = append(j.batches, &modelBatch{Number: len(j.batches) + 1, State: ready, Round: b.Round + 1, NotBefore: f.NotBefore,
-			FirstTry: b.FirstTry, Recipients: later})
+			FirstTry: first, Recipients: later})
 	}
 	j.settle(m.now)
 }

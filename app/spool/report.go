@@ -38,6 +38,10 @@ func (r record) owes(to mail.Recipient) bool {
 // ReportsDue holds a token when a report may have become due.
 func (s *Spool) ReportsDue() <-chan struct{} { return s.due }
 
+// RecheckReports puts a token there: a report that could not be stored before
+// may be stored now.
+func (s *Spool) RecheckReports() { s.sayDue() }
+
 func (s *Spool) sayDue() {
 	select {
 	case s.due <- struct{}{}:

@@ -57,6 +57,25 @@ func (t *tx) begin(r record, store string, at int64) (int64, error) {
 	return attempt, nil
 }
 
+// Keyless records that a batch goes to a server that takes no ENVID. From now
+// on no store can say whether it has it, not after a crash either: a person
+// must.
+func (s *Spool) Keyless(ctx context.Context, attempt int64) error {
+	return s.write(ctx, func(t *tx) error {
+		r, err := t.session(attempt)
+		switch {
+		case err != nil:
+			return err
+		case r.state != sending:
+			return r.refuse("keyless attempt")
+		}
+		if _, err := t.exec(`UPDATE batches SET store = '' WHERE id = ?`, r.id); err != nil {
+			return fmt.Errorf("forget store of batch: %w", err)
+		}
+		return nil
+	})
+}
+
 // Return gives a batch back whose final dot was not sent: it is ready again,
 // from notBefore on (zero: at once), under the same number.
 func (s *Spool) Return(ctx context.Context, e Ended, notBefore time.Time) error {

@@ -55,6 +55,16 @@ func (c Config) withDefaults() Config {
 // endpoint (SSMTP-MOVED).
 const Moved = "moved"
 
+// Details of a HoldBusy that waiting alone will hardly end.
+const (
+	// Refused: the server says no (5yz) before there is a session, for a reason
+	// of its own: a login that it wants in another form, a network that it does
+	// not like, an account that it has switched off.
+	Refused = "The server refuses to take mail from here."
+	// NoLogin: it offers no mechanism of AUTH that is known here.
+	NoLogin = "The server offers no way to log in that this program knows."
+)
+
 // ConnectError is why there is no authenticated session.
 type ConnectError struct {
 	Hold     mail.Hold

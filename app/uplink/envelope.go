@@ -144,7 +144,7 @@ func (s *Session) unsendable(address, command string) (mail.Reply, bool) {
 // splitUnsendable answers a batch that holds an address which this server
 // cannot be given, without a word to the server. What a batch offers is frozen
 // (the relay compares it), so the others cannot go without it under this key:
-// they are deferred, which puts them into a new batch.
+// they are too many beside it, which puts them into a new batch at once.
 func (s *Session) splitUnsendable(b mail.Batch) ([]mail.Reply, bool) {
 	replies := make([]mail.Reply, len(b.Recipients))
 	if r, bad := s.unsendable(b.From, "MAIL"); bad {
@@ -157,7 +157,7 @@ func (s *Session) splitUnsendable(b mail.Batch) ([]mail.Reply, bool) {
 	for i, rcpt := range b.Recipients {
 		r, bad := s.unsendable(rcpt.Address, "RCPT")
 		if !bad {
-			r = mail.Reply{Code: mail.Code{Basic: 451, Enhanced: [3]int{4, 3, 0}}, Command: "RCPT",
+			r = mail.Reply{Code: mail.Code{Basic: 452, Enhanced: [3]int{4, 5, 3}}, Command: "RCPT",
 				Text: "Another recipient cannot be given to this server; this one goes in a batch without it."}
 		}
 		replies[i] = r

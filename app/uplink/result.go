@@ -166,7 +166,7 @@ func (t *transaction) login(r mail.Reply) (Result, bool) {
 	case 530, 535:
 		return t.held(mail.Hold{Reason: mail.HoldCredentials, Detail: "The server refuses user name and password."}, r, false), true
 	case 534, 538:
-		return t.held(mail.Hold{Reason: mail.HoldBusy, Detail: "The server does not take this way to log in."}, r, false), true
+		return t.held(mail.Hold{Reason: mail.HoldBusy, Detail: Refused}, r, false), true
 	}
 	return Result{}, false
 }
@@ -189,7 +189,7 @@ func (t *transaction) mailRefused(r mail.Reply) Result {
 // dataRefused is the result of 4yz or 5yz to DATA, to the body or to the dot.
 func (t *transaction) dataRefused(r mail.Reply, reusable bool) Result {
 	res, ok := t.account(r)
-	if !ok {
+	if !ok || (r.Code.Basic == 421 && r.Command == EndOfData) { // it may come after the acceptance, whatever it goes on to say
 		res = t.answered(r, r.Code.Basic != 421)
 	}
 	res.Reusable = res.Reusable && reusable

@@ -31,7 +31,7 @@ func TestStepByBehaviour(t *testing.T) {
 		{"success of many lines", answer(250, "2.0.0 queued\n2.0.0 as Q1\n2.0.0 really"), [4]string{"done aaa +", "done aaa +", "returned", "done aaa +"}},
 		{"354", answer(354, "go on"), [4]string{"returned", "returned", "done aaa +", "unknown"}},
 		{"421", answer(421, "4.3.2 closing"), [4]string{"held busy", "held busy", "done ddd", "done ddd"}},
-		{"421 moved", answer(421, "4.3.2 SSMTP-MOVED see=/v1/endpoints"), [4]string{"held busy", "held busy", "held busy", "held busy"}},
+		{"421 moved", answer(421, "4.3.2 SSMTP-MOVED see=/v1/endpoints"), [4]string{"held busy", "held busy", "held busy", "done ddd"}},
 		{"450", answer(450, "4.2.1 later"), [4]string{"held busy +", "done ada +", "done ddd +", "done ddd +"}},
 		{"451 without enhanced code", answer(451, "later"), [4]string{"held busy +", "done ada +", "done ddd +", "done ddd +"}},
 		{"452 too many recipients", answer(452, "4.5.3 too many"), [4]string{"held busy +", "done ada +", "done ddd +", "done ddd +"}},

@@ -194,7 +194,7 @@ func (s *Session) authenticate(ctx context.Context, password string) *ConnectErr
 	case slices.Contains(offered, sasl.Login):
 		mechanism = sasl.NewLoginClient(s.cfg.User, password)
 	default:
-		return failure(mail.HoldBusy, "The server offers no way to log in that this program knows.", errors.New("neither AUTH PLAIN nor LOGIN is offered"))
+		return failure(mail.HoldBusy, NoLogin, errors.New("neither AUTH PLAIN nor LOGIN is offered"))
 	}
 	r, err := s.exchange(mechanism)
 	switch {
@@ -240,6 +240,8 @@ func turnedAway(r mail.Reply) *ConnectError {
 	detail := "The server does not take mail at the moment."
 	if sig, ok := wire.ParseSignal(r.Text); ok && sig.Token == wire.TokenMoved {
 		detail = Moved
+	} else if r.Code.Permanent() {
+		detail = Refused
 	}
 	return refused(mail.HoldBusy, detail, r)
 }
