@@ -156,7 +156,7 @@ func jobState(j spool.Job) JobState {
 	st := JobState{
 		ID: j.ID, Account: j.Account, Lane: j.Lane.String(), From: j.From, Size: j.Size, AcceptedAt: j.AcceptedAt,
 		Recipients: j.Recipients, Batches: j.Batches, BatchesDone: j.BatchesDone, State: string(j.State),
-		Counts: Counts(j.Counts), ReportTo: j.ReportTo, ReportOf: j.ReportOf,
+		Damaged: j.Damaged, Counts: Counts(j.Counts), ReportTo: j.ReportTo, ReportOf: j.ReportOf,
 	}
 	if j.Report != "" {
 		st.Report = &ReportState{Job: j.Report, At: j.ReportedAt}

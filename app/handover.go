@@ -356,6 +356,9 @@ func (s *sender) returnedUntil(ctx context.Context, b mail.Batch, r uplink.Resul
 		return time.Time{}
 	case errors.Is(r.Err, uplink.ErrBody):
 		s.log.Error("stored message cannot be read", "job", b.Job, "batch", b.Number, "err", r.Err)
+		if err := s.spool.CheckBody(ctx, b.Job); err != nil {
+			s.log.Error("stored message is not offered again", "job", b.Job, "err", err)
+		}
 		return now.Add(bodyRetry)
 	}
 	h := r.Hold

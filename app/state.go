@@ -163,6 +163,7 @@ type JobState struct {
 	Counts      Counts        `json:"counts"`
 	Refused     int           `json:"refused,omitempty"` // of those accepted, by their servers; only where jobs are listed or read
 	State       string        `json:"state"`             // queued, sending, uncertain, done
+	Damaged     bool          `json:"damaged,omitempty"` // its text is lost: it is kept and not sent
 	FinishAt    *time.Time    `json:"finish_at,omitempty"`
 	LastReply   string        `json:"last_reply,omitempty"`
 	Report      *ReportState  `json:"report,omitempty"`    // that its sender got of failures

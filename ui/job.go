@@ -244,6 +244,7 @@ type jobHead struct {
 	bar             *look.Progress
 	progress, extra *look.Text
 	reply, report   *look.Text
+	damage          *look.Text
 	doubt           *look.Card
 	doubtText       *look.Text
 	again, leaveIt  *widget.Button
@@ -254,13 +255,14 @@ func newJobHead(u *UI, resolve func(sendAgain bool)) *jobHead {
 	h := &jobHead{
 		state: look.NewBadge(look.Muted, ""), counts: container.NewHBox(), bar: look.NewProgress(0, look.Muted),
 		progress: look.NewLine(look.Strong, ""), extra: look.NewLine(look.Soft, ""), reply: look.NewLine(look.Caption, ""), report: look.NewLine(look.Caption, ""), doubtText: look.NewText(look.Body, ""),
+		damage: look.NewText(look.Body, ""),
 	}
 	h.extra.Overflow = look.Keep
 	h.again = widget.NewButtonWithIcon(p.Say("Send again"), look.Icon("retry"), func() { resolve(true) })
 	h.leaveIt = widget.NewButton(p.Say("Leave it"), func() { resolve(false) })
 	h.doubt = look.NewCard(p.Say("What should become of it?"), h.doubtText, h.leaveIt, h.again)
 	card := look.NewCard("", look.Vertical(10,
-		look.Horizontal(10, 1, h.state, h.progress, h.extra), h.bar, look.Horizontal(10, 1, h.counts, h.reply), h.report))
+		look.Horizontal(10, 1, h.state, h.progress, h.extra), h.bar, look.Horizontal(10, 1, h.counts, h.reply), h.damage, h.report))
 	h.object = look.Vertical(8, h.doubt, card)
 	return h
 }
@@ -286,9 +288,11 @@ func (h *jobHead) set(v viewmodel.JobView) bool {
 	h.counts.Objects = badges
 	h.counts.Refresh()
 	h.reply.SetText(v.LastReply)
+	h.damage.SetText(v.Damage)
 	h.report.SetText(v.Report)
 	h.doubtText.SetText(v.Doubt)
 	setVisible(h.reply, v.LastReply != "")
+	setVisible(h.damage, v.Damage != "")
 	setVisible(h.report, v.Report != "")
 	setVisible(h.doubt, v.Doubt != "")
 	h.object.Refresh()

@@ -66,6 +66,41 @@ func (s *Spool) Body(ctx context.Context, job mail.JobID) (io.ReadSeekCloser, ma
 	return f, size, nil
 }
 
+// CheckBody reads the whole message of a job that is a file, after a reader found
+// that it is not what was accepted. ErrDamaged where that is so: the job is then
+// held, and OnProblem has heard of it.
+func (s *Spool) CheckBody(ctx context.Context, job mail.JobID) error {
+	var where int
+	var size int64
+	var sum []byte
+	if err := s.row(ctx, `SELECT body, size, sum FROM jobs WHERE id = ?`, []any{job}, &where, &size, &sum); err != nil {
+		return fmt.Errorf("check body of job %s: %w", job, err)
+	}
+	if where != bodyInFile { // Body looks at those in the database each time
+		return nil
+	}
+	f, err := os.Open(s.bodyPath(job))
+	if errors.Is(err, os.ErrNotExist) {
+		return s.missing(ctx, job)
+	}
+	if err != nil {
+		return fmt.Errorf("check body of job %s: %w", job, fault(err))
+	}
+	defer f.Close()
+	if !sameContent(f, size, sum) {
+		return s.damaged(ctx, job)
+	}
+	return nil
+}
+
+// sameContent says that r has size octets with this SHA-256. A part that the
+// disk does not give is another content.
+func sameContent(r io.Reader, size int64, sum []byte) bool {
+	h := sha256.New()
+	n, err := io.Copy(h, r)
+	return err == nil && n == size && bytes.Equal(h.Sum(nil), sum)
+}
+
 // missing tells a body that is missing from one that was removed a moment ago
 // because the job ended.
 func (s *Spool) missing(ctx context.Context, job mail.JobID) error {
@@ -85,7 +120,7 @@ func (s *Spool) damaged(ctx context.Context, job mail.JobID) error {
 	if j, err := s.Job(ctx, job); err == nil && j.State == JobDone {
 		return fmt.Errorf("read body of job %s: %w", job, ErrNotFound)
 	}
-	problem := fmt.Errorf("%w: the body of message %s is missing; it is kept and not sent", ErrDamaged, job)
+	problem := fmt.Errorf("%w: the body of message %s is missing or not what was accepted; it is kept and not sent", ErrDamaged, job)
 	if err := s.write(ctx, func(t *tx) error { return t.setDamaged(job, true) }); err != nil {
 		return errors.Join(problem, err)
 	}

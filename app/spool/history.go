@@ -49,7 +49,7 @@ type Job struct {
 	BatchesDone int
 	Counts      Counts
 	State       JobState
-	Damaged     bool       // the body is missing: it cannot be sent
+	Damaged     bool       // the body is missing or damaged: it cannot be sent
 	LastReply   mail.Reply // the last one that was not a success, or zero
 	Report      mail.JobID // the latest report to its sender, or ""
 	ReportedAt  time.Time  // when that was stored

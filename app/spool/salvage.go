@@ -3,15 +3,12 @@ package spool
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -274,7 +271,5 @@ func (s *Spool) bodyWhole(job mail.JobID, size int64, sum []byte) (whole, there 
 		return false, !errors.Is(err, os.ErrNotExist)
 	}
 	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	return err == nil && n == size && slices.Equal(h.Sum(nil), sum), true
+	return sameContent(f, size, sum), true
 }

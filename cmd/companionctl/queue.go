@@ -103,7 +103,7 @@ func (inv *invocation) job(d app.JobDetail) {
 	inv.line("Account     %s", d.Account)
 	inv.line("Size        %s", d.Size)
 	inv.line("Taken       %s", inv.clock(d.AcceptedAt))
-	inv.line("State       %s, %d of %s done", d.State, d.BatchesDone, plural(d.Batches, "batch", "batches"))
+	inv.line("State       %s, %d of %s done", stateOf(d.JobState), d.BatchesDone, plural(d.Batches, "batch", "batches"))
 	inv.line("Recipients  %s", counts(d.JobState))
 	if d.FinishAt != nil {
 		inv.line("Done at     %s", inv.clock(*d.FinishAt))
@@ -113,6 +113,10 @@ func (inv *invocation) job(d app.JobDetail) {
 	}
 	if d.Report != nil {
 		inv.line("Report      made for the sender, %s, message %s", inv.clock(d.Report.At), d.Report.Job)
+	}
+	if d.Damaged {
+		inv.line("\nThe text of this message was damaged on the disk, so it is kept and not sent. Take it back,\n"+
+			"and send it again from the mail program:\n  companionctl queue cancel %s", d.ID)
 	}
 	if d.Counts.Uncertain > 0 {
 		inv.line("\nNobody knows whether the uncertain ones were sent. Decide for each batch:\n"+

@@ -179,9 +179,16 @@ func (inv *invocation) accounts(all []app.AccountState) {
 func (inv *invocation) jobs(all []app.JobState) {
 	t := table{head: []string{"ID", "FROM", ">SIZE", ">SENT", ">FAILED", "STATE", "DONE AT"}}
 	for _, j := range all {
-		t.add(string(j.ID), shorten(sender(j), 40), j.Size.String(), sentOf(j), number(int64(j.Counts.Failed)), j.State, inv.clockOr(j.FinishAt, "-"))
+		t.add(string(j.ID), shorten(sender(j), 40), j.Size.String(), sentOf(j), number(int64(j.Counts.Failed)), stateOf(j), inv.clockOr(j.FinishAt, "-"))
 	}
 	t.print(inv.out)
+}
+
+func stateOf(j app.JobState) string {
+	if j.Damaged {
+		return "damaged"
+	}
+	return j.State
 }
 
 // sender is whose mail it is. The null reverse-path is that of reports (RFC 5321

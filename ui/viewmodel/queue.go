@@ -82,7 +82,7 @@ func settled(j app.JobState) int { return max(j.Recipients-waiting(j)-j.Counts.U
 func mayTakeBack(j app.JobState) bool { return j.State != jobDone && waiting(j) > 0 }
 
 // mayRetry is true while something waits that trying again could help.
-func mayRetry(j app.JobState, a app.AccountState) bool { return mayTakeBack(j) && !paused(a) }
+func mayRetry(j app.JobState, a app.AccountState) bool { return mayTakeBack(j) && !paused(a) && !j.Damaged }
 
 func accountOf(accounts []app.AccountState, name string) app.AccountState {
 	for _, a := range accounts {
@@ -106,6 +106,8 @@ func jobState(p say.Printer, j app.JobState, a app.AccountState) (Tone, string) 
 		return Alarm, p.Say("In doubt")
 	case j.State == jobDone:
 		return doneState(p, j)
+	case j.Damaged:
+		return Alarm, p.Say("Damaged")
 	case paused(a):
 		return Muted, p.Say("Paused")
 	case a.Hold != nil: // not for its turn, as the others
@@ -208,6 +210,7 @@ type JobView struct {
 	Counts          []Count // those that are not 0
 	LastReply       string  // of a server, or ""
 	Report          string  // that the sender was told of failures, or ""
+	Damage          string  // why it is not sent; "" where it is whole
 
 	Doubt       string // what is in doubt and why; "" where nothing is
 	MayRetry    bool
@@ -233,6 +236,9 @@ func NewJobView(p say.Printer, j app.JobState, accounts []app.AccountState, now 
 	}
 	if j.Report != nil {
 		v.Report = p.Text(say.T("A report of the failures was made for the sender: {{.At}}.").With("At", say.Moment{Time: j.Report.At, Now: now}))
+	}
+	if j.Damaged && j.State != jobDone {
+		v.Damage = p.Say("The text of this message was damaged on the disk, so it is kept and not sent. Take it back, and send it again from the mail program.")
 	}
 	if j.State == jobUncertain {
 		v.Doubt = p.Words(say.Words{

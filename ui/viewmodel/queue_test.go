@@ -13,6 +13,25 @@ import (
 // The moment at which these tests look.
 var queueNow = time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC)
 
+// Of a message whose text is lost nothing can leave: trying again would not help,
+// and the person is told what would.
+func TestDamagedJob(t *testing.T) {
+	j := app.JobState{ID: "A", Account: "main", State: "queued", Damaged: true, Recipients: 3, Counts: app.Counts{Queued: 3}, AcceptedAt: queueNow}
+	accounts := []app.AccountState{{Name: "main", Mood: app.MoodSending}}
+	r := NewJobRow(say.English, j, accounts, queueNow)
+	if r.State != "Damaged" || r.Tone != Alarm || r.MayRetry || !r.MayTakeBack {
+		t.Errorf("row %+v", r)
+	}
+	v := NewJobView(say.English, j, accounts, queueNow)
+	if !strings.Contains(v.Damage, "kept and not sent") || v.MayRetry || !v.MayTakeBack {
+		t.Errorf("view %+v", v)
+	}
+	j.State, j.Counts = "done", app.Counts{Cancelled: 3}
+	if v := NewJobView(say.English, j, accounts, queueNow); v.Damage != "" || v.Words != "Taken back" {
+		t.Errorf("taken back: %q, %q", v.Words, v.Damage)
+	}
+}
+
 func TestJobRow(t *testing.T) {
 	free := app.AccountState{Name: "main", Mood: app.MoodSending}
 	held := app.AccountState{Name: "main", Mood: app.MoodWaiting, Hold: &app.HoldState{Reason: mail.HoldUnreachable}}
