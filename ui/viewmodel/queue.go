@@ -82,7 +82,9 @@ func settled(j app.JobState) int { return max(j.Recipients-waiting(j)-j.Counts.U
 func mayTakeBack(j app.JobState) bool { return j.State != jobDone && waiting(j) > 0 }
 
 // mayRetry is true while something waits that trying again could help.
-func mayRetry(j app.JobState, a app.AccountState) bool { return mayTakeBack(j) && !paused(a) && !j.Damaged }
+func mayRetry(j app.JobState, a app.AccountState) bool {
+	return mayTakeBack(j) && !paused(a) && !j.Damaged
+}
 
 func accountOf(accounts []app.AccountState, name string) app.AccountState {
 	for _, a := range accounts {
