@@ -14,7 +14,7 @@ import (
 // A mail program may be in the middle of a message when its account is taken
 // away. It must not hear 250 to what nobody would ever send.
 func TestAnAccountIsForgottenWhileAMessageIsHandedIn(t *testing.T) {
-	e := newEngineTest(t, engineOptions{settings: withoutPassword})
+	e := newEngineTest(t, engineOptions{settings: authOff})
 	e.run()
 	c := dial(t, e.SMTPAddrs()[0])
 	c.say("MAIL FROM:<alice@example.com>", "250")

@@ -168,25 +168,10 @@ func TestAnAccountIsThereWhileItIsReplaced(t *testing.T) {
 	}
 }
 
-const withoutPassword = "[listen]\naddresses = [\"127.0.0.1:0\"]\nauth = \"off\"\n"
-
-// sends hands a message in and waits until the relay has it.
-func (e *engineTest) sends() {
-	e.t.Helper()
-	c := dial(e.t, e.SMTPAddrs()[0])
-	c.say("MAIL FROM:<alice@example.com>", "250")
-	c.say("RCPT TO:<bob@dst.invalid>", "250")
-	c.say("DATA", "354")
-	c.say("Subject: x\r\n.", "250")
-	e.until("the message left", func(s State) bool {
-		return len(e.relay.Accepted()) == 1 && len(s.Accounts) == 1 && s.Accounts[0].Messages == 0
-	})
-}
-
 // An account may be changed while the engine starts: the new one is then found
 // among those that there are and comes as one that is new. It has one sender.
 func TestAnAccountIsReplacedWhileTheEngineStarts(t *testing.T) {
-	e := newEngineTest(t, engineOptions{settings: withoutPassword})
+	e := newEngineTest(t, engineOptions{settings: authOff})
 	old, _ := e.account("office")
 	done := make(chan error, 1)
 	go func() { done <- e.replaceAccount(t.Context(), "office", &e.current().Accounts[0]) }()
@@ -197,12 +182,12 @@ func TestAnAccountIsReplacedWhileTheEngineStarts(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	e.sends() // and the end of the engine would end the second one's account again
+	e.sent(e.hand(mailed{from: "alice@example.com", to: []string{"<bob@example.net>"}})) // and the end of the engine would end the second one's account again
 }
 
 // Nor does one begin that was taken away before its turn came.
 func TestAReplacedAccountDoesNotStart(t *testing.T) {
-	e := newEngineTest(t, engineOptions{settings: withoutPassword})
+	e := newEngineTest(t, engineOptions{settings: authOff})
 	e.closed()
 	old, err := e.account("office")
 	if err != nil {

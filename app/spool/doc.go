@@ -47,8 +47,8 @@
 //
 // testdata/states.txt has every change from every state, those that are refused
 // too. Beside the state a batch may be held: *cancelling* (a person took the job
-// back; the relay must close the key first) or *damaged* (the body is
-// missing). A held batch never begins. A batch is *bound* to its store once its
+// back; the relay must close the key first) or *damaged* (the body is not
+// there, or not what was accepted). A held batch never begins. A batch is *bound* to its store once its
 // dot may have left: it is offered to no other store again, unless a person
 // says so. Keyless takes the store's name away from a batch on its way.
 //
