@@ -183,7 +183,7 @@ func (t *transaction) count(ctx context.Context) error {
 			continue
 		}
 		ok, err := t.rows.AddUsage(ctx, store.Count{AccountID: id, Start: l.start, End: l.end, Day: account.Day(l.zone, t.now),
-			More: l.added, Limit: l.plan.Limit(l.policy)})
+			More: l.added, Limit: l.plan.Limit(l.policy, 0)})
 		if err != nil {
 			return err
 		}

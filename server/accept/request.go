@@ -158,7 +158,7 @@ func (t terms) refused(now time.Time) error {
 
 // fits says whether the plan has room for more.
 func (t terms) fits(used, more account.Charge, now time.Time) error {
-	if ok, reset := account.Decide(t.plan, t.policy, used, more, now, t.end); !ok {
+	if ok, reset := account.Decide(t.plan, t.policy, 0, used, more, now, t.end); !ok {
 		return &QuotaError{Reset: reset}
 	}
 	return nil

@@ -1,20 +1,6 @@
-// Package account holds the rules of plans and periods: what a plan contains,
-// when its counters start again, and whether one more message fits.
-//
-// It is pure: values and a time go in, values come out. It keeps no counter
-// and decides nothing on its own; server/accept asks it inside the transaction
-// that counts.
-//
-// The words: an *e-mail* is one message to one recipient, so a message of S
-// bytes to N recipients is charged N e-mails and N × S bytes. A period is a
-// calendar month in the account's zone, or for a monthly plan the 30 days
-// after its activation.
 package account
 
 import (
-	"math"
-	"time"
-
 	"servicesmtp.net/companion/internal/units"
 )
 
@@ -47,7 +33,42 @@ type Plan struct {
 	Kind    Kind
 	Bytes   units.ByteSize // in a period; 0 on an unlimited plan: no limit
 	Emails  int64          // in a period
-	Monthly bool           // ends 30 days after activation, never renewed
+	Monthly bool           // ends 30 days after activation
+
+	Price       int64  // of its year or its 30 days, in minor units of the catalogue's currency
+	Tiers       []Tier // surcharge tiers, ascending; none: the plan may not be overused
+	DedicatedIP bool   // an account with it may have an address of its own
+}
+
+// Tier is a surcharge tier: a total for the month, and what it costs.
+type Tier struct {
+	Bytes units.ByteSize `toml:"bytes"`
+	Price int64          `toml:"price"` // minor units
+}
+
+// Unit is what the plan's use is counted in.
+func (p Plan) Unit() Unit {
+	if p.Kind == Bandwidth {
+		return Bytes
+	}
+	return Emails
+}
+
+// Allowance is what the plan gives for a period, in its unit.
+func (p Plan) Allowance() int64 {
+	if p.Kind == Bandwidth {
+		return int64(p.Bytes)
+	}
+	return p.Emails
+}
+
+// Use is a charge as one number in the plan's unit. A bandwidth plan's e-mails
+// are limited to one for each EmailSize of it, so each counts as that much.
+func (p Plan) Use(c Charge) int64 {
+	if p.Kind == Bandwidth {
+		return max(int64(c.Bytes), mul(c.Emails, int64(EmailSize)))
+	}
+	return c.Emails
 }
 
 // Charge is what a message uses, or what a period has used.
@@ -65,41 +86,3 @@ func ChargeFor(size units.ByteSize, recipients int) Charge {
 func (c Charge) Add(more Charge) Charge {
 	return Charge{Emails: c.Emails + more.Emails, Bytes: c.Bytes + more.Bytes}
 }
-
-// NoLimit in a Charge that Limit returns says that nothing is limited.
-var NoLimit = Charge{Emails: math.MaxInt64, Bytes: math.MaxInt64}
-
-// Limit is the most that a period may use under the policy. A yearly bandwidth
-// plan may be overused unless its owner asked to be stopped; monthly and
-// unlimited plans are always cut off.
-func (p Plan) Limit(policy Policy) Charge {
-	if p.Kind == Bandwidth && !p.Monthly && policy != Stop && policy != Block {
-		return NoLimit
-	}
-	limit := NoLimit
-	limit.Emails = p.Emails
-	if p.Kind == Bandwidth {
-		limit.Bytes = p.Bytes
-	}
-	return limit
-}
-
-// Decide tells whether a message still fits into the period that ends at end,
-// all of it or nothing, and when the next chance is. reset is zero where there
-// is none: the last period of a monthly plan is over.
-func Decide(p Plan, policy Policy, used, more Charge, now, end time.Time) (ok bool, reset time.Time) {
-	if p.Over(now, end) {
-		return false, time.Time{}
-	}
-	limit := p.Limit(policy)
-	// Compared by subtraction: used may be above the limit after a change of
-	// plan or policy, and a sum could overflow.
-	if more.Emails > limit.Emails-used.Emails || more.Bytes > limit.Bytes-used.Bytes {
-		return false, end
-	}
-	return true, end
-}
-
-// Over says that a monthly plan has run its 30 days, the last of which ended
-// at end.
-func (p Plan) Over(now, end time.Time) bool { return p.Monthly && !now.Before(end) }

@@ -47,10 +47,10 @@ func TestNumbersOfThePlans(t *testing.T) {
 		_, end := Period(p, time.UTC, now, now)
 		used := ChargeFor(c.size, int(c.emails-1))
 		one := ChargeFor(c.size, 1)
-		if ok, _ := Decide(p, Stop, used, one, now, end); !ok {
+		if ok, _ := Decide(p, Stop, 0, used, one, now, end); !ok {
 			t.Errorf("%s: e-mail %d of %v was refused", c.plan, c.emails, c.size)
 		}
-		ok, reset := Decide(p, Stop, used.Add(one), one, now, end)
+		ok, reset := Decide(p, Stop, 0, used.Add(one), one, now, end)
 		if ok || !reset.Equal(end) {
 			t.Errorf("%s: e-mail %d of %v: ok %v, reset %v, want a refusal until %v", c.plan, c.emails+1, c.size, ok, reset, end)
 		}
@@ -73,8 +73,8 @@ func TestWhoMayOveruse(t *testing.T) {
 	} {
 		p := plan(t, c.plan)
 		start, end := Period(p, time.UTC, now, now)
-		used := Charge{Emails: p.Emails * 3, Bytes: p.Bytes * 3}
-		if ok, _ := Decide(p, c.policy, used, ChargeFor(units.KB, 1), now, end); ok != c.want {
+		used := Charge{Emails: p.Emails, Bytes: p.Bytes}
+		if ok, _ := Decide(p, c.policy, 0, used, ChargeFor(units.KB, 1), now, end); ok != c.want {
 			t.Errorf("%s, %s: overuse allowed %v, want %v (period from %v)", c.plan, c.policy, ok, c.want, start)
 		}
 	}
@@ -85,10 +85,10 @@ func TestAllOrNothing(t *testing.T) {
 	p := plan(t, "unlimited-entry")
 	_, end := Period(p, time.UTC, now, now)
 	used := Charge{Emails: 8_980}
-	if ok, _ := Decide(p, Surcharge, used, ChargeFor(units.KB, 20), now, end); !ok {
+	if ok, _ := Decide(p, Surcharge, 0, used, ChargeFor(units.KB, 20), now, end); !ok {
 		t.Error("20 into the last 20 were refused")
 	}
-	if ok, _ := Decide(p, Surcharge, used, ChargeFor(units.KB, 21), now, end); ok {
+	if ok, _ := Decide(p, Surcharge, 0, used, ChargeFor(units.KB, 21), now, end); ok {
 		t.Error("21 into the last 20 were let in")
 	}
 }
@@ -112,7 +112,7 @@ func TestMonthlyPlanEnds(t *testing.T) {
 		if !start.Equal(at) || end.Sub(start) != 30*24*time.Hour {
 			t.Fatalf("%s: period %v to %v", c.name, start, end)
 		}
-		ok, reset := Decide(p, Surcharge, Charge{}, ChargeFor(units.KB, 1), c.now, end)
+		ok, reset := Decide(p, Surcharge, 0, Charge{}, ChargeFor(units.KB, 1), c.now, end)
 		if ok != c.ok || reset.IsZero() == c.reset {
 			t.Errorf("%s: ok %v, reset %v", c.name, ok, reset)
 		}
@@ -170,11 +170,11 @@ func TestNeverAboveTheLimit(t *testing.T) {
 		policy := rapid.SampledFrom([]Policy{Surcharge, Stop, Block}).Draw(t, "policy")
 		now := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
 		_, end := Period(p, time.UTC, now, now)
-		limit := p.Limit(policy)
+		limit := p.Limit(policy, 0)
 		var used Charge
 		for range rapid.IntRange(1, 40).Draw(t, "messages") {
 			more := ChargeFor(units.ByteSize(rapid.Int64Range(0, 150e6).Draw(t, "size")), rapid.IntRange(1, 50_000).Draw(t, "recipients"))
-			ok, _ := Decide(p, policy, used, more, now, end)
+			ok, _ := Decide(p, policy, 0, used, more, now, end)
 			sum := used.Add(more)
 			if fits := sum.Emails <= limit.Emails && sum.Bytes <= limit.Bytes; ok != fits {
 				t.Fatalf("%s: used %+v, more %+v: ok %v, fits %v", p.Name, used, more, ok, fits)
@@ -183,7 +183,7 @@ func TestNeverAboveTheLimit(t *testing.T) {
 				used = sum
 			}
 		}
-		if overuse := p.Kind == Bandwidth && !p.Monthly && policy == Surcharge; (limit == NoLimit) != overuse {
+		if overuse := p.Kind == Bandwidth && !p.Monthly && policy == Surcharge; (limit.Emails > p.Emails) != overuse {
 			t.Fatalf("%s, %s: limit %+v", p.Name, policy, limit)
 		}
 	})

@@ -1,0 +1,2 @@
+// Package account holds the rules of the service.
+package account
