@@ -73,14 +73,15 @@ var rules = map[string]rule{
 
 	"server/account":    {[]string{"internal/units"}, "pure rules of plans and periods"},
 	"server/store":      {with("server/account"), "SQL, no rules"},
-	"server/accept":     {with("server/account", "server/store"), "the one transaction"},
-	"server/submission": {with("server/accept", "server/account", "server/store"), "SMTP in"},
+	"server/billing":    {with("server/account", "server/store"), "one transaction for each event of an account's plan"},
+	"server/accept":     {with("server/account", "server/store", "server/billing"), "the one transaction"},
+	"server/submission": {with("server/accept", "server/account", "server/billing", "server/store"), "SMTP in"},
 	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
 	"server/queue":      {with("server/store", "server/delivery"), "decides when delivery runs"},
 	"server/config":     {with(), "one file; knows no part"},
 	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":      {with("server/store"), "passwords and tokens"},
-	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login"),
+	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
 	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},

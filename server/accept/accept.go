@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -82,6 +83,7 @@ type Options struct {
 // runs.
 type Acceptor struct {
 	Options
+	billing  *billing.Billing
 	bodies   *store.Bodies
 	buffers  sync.Pool // of *[]byte, for copying bodies
 	zones    sync.Map  // name to *time.Location
@@ -93,6 +95,7 @@ type Acceptor struct {
 func New(o Options) *Acceptor {
 	return &Acceptor{
 		Options:  o,
+		billing:  &billing.Billing{Store: o.Store, Plans: o.Catalogue},
 		bodies:   o.Store.Bodies(),
 		buffers:  sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }},
 		requests: make(chan *request),

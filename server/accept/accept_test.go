@@ -15,6 +15,7 @@ import (
 
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -142,7 +143,7 @@ func TestDifferentAnswersAreNotAReplay(t *testing.T) {
 func TestAccountStates(t *testing.T) {
 	for _, c := range []struct {
 		name, plan string
-		change     func(*store.Account)
+		change     func(*billing.NewAccount)
 		want       error
 	}{
 		{"active", "standard", status("active"), nil},
@@ -150,8 +151,8 @@ func TestAccountStates(t *testing.T) {
 		{"blocked", "standard", status("blocked"), ErrBlocked},
 		{"ended", "standard", status("ended"), ErrEnded},
 		{"a state of a later version", "standard", status("frozen"), ErrBlocked},
-		{"monthly plan in its 30 days", "standard-month", func(a *store.Account) { a.ActivatedAt = time.Now().AddDate(0, 0, -29) }, nil},
-		{"monthly plan after them", "standard-month", func(a *store.Account) { a.ActivatedAt = time.Now().AddDate(0, 0, -31) }, ErrEnded},
+		{"monthly plan in its 30 days", "standard-month", func(n *billing.NewAccount) { n.Begins = time.Now().AddDate(0, 0, -29) }, nil},
+		{"monthly plan after them", "standard-month", func(n *billing.NewAccount) { n.Begins = time.Now().AddDate(0, 0, -31) }, ErrEnded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -233,7 +234,7 @@ func TestRefusedQuotaLeavesNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			id := w.account("acc", c.plan, func(a *store.Account) { a.Overage = c.policy })
+			id := w.account("acc", c.plan, func(n *billing.NewAccount) { n.Account.Overage = c.policy })
 			text := message(strings.Repeat("x", c.size-len(message(""))))
 			before, files := w.rows(), w.files()
 			_, err := w.send(id, envid(1), many(c.full+1, "r"), text)

@@ -112,10 +112,10 @@ func (t *transaction) one(ctx context.Context, r *request) (_ Receipt, refusal, 
 	if err != nil {
 		return Receipt{}, nil, err
 	}
-	if err := l.refused(t.now); err != nil {
+	if err := l.refused(); err != nil {
 		return Receipt{}, err, nil
 	}
-	if err := l.fits(l.used.Add(l.added), r.charge, t.now); err != nil {
+	if err := l.fits(l.used.Add(l.added), r.charge); err != nil {
 		return Receipt{}, err, nil
 	}
 	if err := t.write(ctx, r, l.Status == "held"); err != nil {
@@ -130,19 +130,32 @@ func (t *transaction) ledger(ctx context.Context, accountID string) (*ledger, er
 	if l, ok := t.accounts[accountID]; ok {
 		return l, nil
 	}
-	row, err := t.rows.Terms(ctx, accountID)
-	if err != nil {
+	l := &ledger{}
+	var err error
+	if l.terms, err = t.terms(ctx, accountID); err != nil {
 		return nil, err
 	}
-	l := &ledger{}
-	if l.terms, err = t.a.terms(row, t.now); err != nil {
-		return nil, err
+	if l.late() { // close before open: credits count once
+		if _, err := t.a.billing.CloseEarlier(ctx, t.tx, accountID, t.now); err != nil {
+			return nil, err
+		}
+		if l.terms, err = t.terms(ctx, accountID); err != nil {
+			return nil, err
+		}
 	}
 	if l.used, err = t.rows.Used(ctx, accountID, l.start); err != nil {
 		return nil, err
 	}
 	t.accounts[accountID] = l
 	return l, nil
+}
+
+func (t *transaction) terms(ctx context.Context, accountID string) (terms, error) {
+	row, err := t.rows.Terms(ctx, accountID, t.now)
+	if err != nil {
+		return terms{}, err
+	}
+	return t.a.terms(row, t.now)
 }
 
 // write adds the rows of an accepted message.
@@ -183,7 +196,7 @@ func (t *transaction) count(ctx context.Context) error {
 			continue
 		}
 		ok, err := t.rows.AddUsage(ctx, store.Count{AccountID: id, Start: l.start, End: l.end, Day: account.Day(l.zone, t.now),
-			More: l.added, Limit: l.plan.Limit(l.policy, 0)})
+			More: l.added, Limit: l.limit})
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/internal/wire"
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -93,21 +94,23 @@ func openWorld(t testing.TB, dir string) *world {
 }
 
 // account adds an account; the plan decides what it may send.
-func (w *world) account(id, plan string, change ...func(*store.Account)) string {
+func (w *world) account(id, plan string, change ...func(*billing.NewAccount)) string {
 	w.t.Helper()
-	now := time.Now()
-	a := store.Account{ID: id, Name: id, Email: id + "@example.com", Plan: plan, Zone: "Europe/Rome", Status: "active", Overage: "surcharge",
-		PasswordHash: "x", ActivatedAt: now, CreatedAt: now}
+	n := billing.NewAccount{Plan: plan, Account: store.Account{ID: id, Name: id, Email: id + "@example.com", Zone: "Europe/Rome", Status: "active",
+		Overage: "surcharge", PasswordHash: "x"}}
 	for _, c := range change {
-		c(&a)
+		c(&n)
 	}
-	if err := w.Store.AddAccount(context.Background(), a); err != nil {
+	b := billing.Billing{Store: w.Store, Plans: w.Catalogue}
+	if _, _, err := b.Open(context.Background(), n); err != nil {
 		w.t.Fatal(err)
 	}
 	return id
 }
 
-func status(s string) func(*store.Account) { return func(a *store.Account) { a.Status = s } }
+func status(s string) func(*billing.NewAccount) {
+	return func(n *billing.NewAccount) { n.Account.Status = s }
+}
 
 func offers(addresses ...string) []Offer {
 	var all []Offer

@@ -147,7 +147,7 @@ func (a *Acceptor) Admit(ctx context.Context, accountID, envelopeID string, size
 		}
 	}
 	now := time.Now()
-	row, err := a.Store.Terms(ctx, accountID)
+	row, err := a.Store.Terms(ctx, accountID, now)
 	if err != nil {
 		return nil, err
 	}
@@ -155,12 +155,15 @@ func (a *Acceptor) Admit(ctx context.Context, accountID, envelopeID string, size
 	if err != nil {
 		return nil, err
 	}
-	if err := t.refused(now); err != nil {
+	if err := t.refused(); err != nil {
 		return nil, err
+	}
+	if t.late() {
+		return nil, nil // what is left of credits is known when Accept has closed the period before
 	}
 	used, err := a.Store.Used(ctx, accountID, t.start)
 	if err != nil {
 		return nil, err
 	}
-	return nil, t.fits(used, account.ChargeFor(size, 1), now)
+	return nil, t.fits(used, account.ChargeFor(size, 1))
 }

@@ -128,38 +128,53 @@ func fingerprint(from string, offered []Offer, sum wire.BodySum) string {
 type terms struct {
 	store.Terms
 	plan       account.Plan
-	policy     account.Policy
 	zone       *time.Location
 	start, end time.Time // of the period
+	limit      account.Charge
+	none       account.Status // not "": why no plan is in force
 }
 
-// terms works out an account's plan and period.
+// terms works out an account's plan, period and limit.
 func (a *Acceptor) terms(t store.Terms, now time.Time) (terms, error) {
-	plan, ok := a.Catalogue.Plan(t.Plan)
-	if !ok {
+	w := terms{Terms: t, zone: a.zone(t.Zone)}
+	s := t.Subscription
+	if s.ID == "" || !s.At(now) {
+		if w.none = account.Waiting; s.ID != "" {
+			w.none = account.Ended
+		}
+		return w, nil
+	}
+	var ok bool
+	if w.plan, ok = a.Catalogue.Plan(s.Plan); !ok {
 		return terms{}, errors.New("the account's plan is not in the catalogue")
 	}
-	w := terms{Terms: t, plan: plan, policy: account.Policy(t.Overage), zone: a.zone(t.Zone)}
-	w.start, w.end = account.Period(plan, w.zone, t.ActivatedAt, now)
+	w.start, w.end = account.Rows{Zone: w.zone, Subscriptions: []account.Subscription{s}}.Period(w.plan, s, now)
+	w.limit = w.plan.Limit(account.Policy(t.Overage), t.Credit(w.plan.Unit()))
 	return w, nil
 }
 
+// late says that an earlier period is to be closed before this one counts.
+func (t terms) late() bool { return t.none == "" && !t.Open.IsZero() && t.Open.Before(t.start) }
+
 // refused says whether the account's state forbids mail. A held account's mail
 // is accepted, and waits.
-func (t terms) refused(now time.Time) error {
+func (t terms) refused() error {
 	switch {
-	case t.Status == "ended", t.plan.Over(now, t.end):
+	case t.none == account.Ended, t.Status == "ended":
 		return ErrEnded
+	case t.none != "":
+		return ErrBlocked // its payment is waited for
 	case t.Status == "active", t.Status == "held":
 		return nil
 	}
 	return ErrBlocked
 }
 
-// fits says whether the plan has room for more.
-func (t terms) fits(used, more account.Charge, now time.Time) error {
-	if ok, reset := account.Decide(t.plan, t.policy, 0, used, more, now, t.end); !ok {
-		return &QuotaError{Reset: reset}
+// fits says whether there is room for more. Counters start again when the
+// period ends; where the plan ends with it, that is said then.
+func (t terms) fits(used, more account.Charge) error {
+	if !t.limit.Fits(used, more) {
+		return &QuotaError{Reset: t.end}
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func (s *Server) createDevice(ctx context.Context, in *deviceIn) (*out[Device], 
 
 func (s *Server) account(ctx context.Context, _ *noInput) (*out[Account], error) {
 	a := from(ctx).account
-	return &out[Account]{Body: Account{Name: a.Name, Plan: a.Plan, Email: a.Email, Status: a.Status, Overage: a.Overage,
+	return &out[Account]{Body: Account{Name: a.Name, Plan: a.Subscription.Plan, Email: a.Email, Status: statusOf(a, time.Now()), Overage: a.Overage,
 		Zone: a.Zone, Created: a.CreatedAt}}, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/login"
 	"servicesmtp.net/companion/server/store"
 )
@@ -35,7 +36,8 @@ type AdminOptions struct {
 // runs. Whoever reaches it may do everything.
 type Admin struct {
 	AdminOptions
-	mux *http.ServeMux
+	billing *billing.Billing
+	mux     *http.ServeMux
 }
 
 // NewAdmin makes the handler.
@@ -43,7 +45,7 @@ func NewAdmin(o AdminOptions) *Admin {
 	if o.Wake == nil {
 		o.Wake = func(string) {}
 	}
-	a := &Admin{AdminOptions: o, mux: http.NewServeMux()}
+	a := &Admin{AdminOptions: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, mux: http.NewServeMux()}
 	for pattern, handle := range map[string]adminCall{
 		"GET /accounts":                  a.listAccounts,
 		"POST /accounts":                 a.addAccount,
@@ -128,10 +130,23 @@ type AccountView struct {
 	Overage string    `json:"overage"`
 	Zone    string    `json:"zone"`
 	Created time.Time `json:"created_at"`
+
+	Customer string     `json:"customer,omitempty"`
+	Start    *time.Time `json:"plan_start,omitempty"` // of what was bought; missing: nothing is in force yet
+	End      *time.Time `json:"plan_end,omitempty"`   // not included; missing: no end
+	Misuse   bool       `json:"misuse,omitempty"`     // marked by the operator: no refund
 }
 
 func viewAccount(a store.Account) AccountView {
-	return AccountView{ID: a.ID, Name: a.Name, Email: a.Email, Plan: a.Plan, Status: a.Status, Overage: a.Overage, Zone: a.Zone, Created: a.CreatedAt}
+	v := AccountView{ID: a.ID, Name: a.Name, Email: a.Email, Customer: a.Customer, Plan: a.Subscription.Plan, Status: statusOf(a, time.Now()),
+		Overage: a.Overage, Zone: a.Zone, Created: a.CreatedAt, Misuse: a.Misuse}
+	if s := a.Subscription; s.ID != "" {
+		v.Start = &s.Since
+		if !s.End.IsZero() {
+			v.End = &s.End
+		}
+	}
+	return v
 }
 
 // NewAccount asks for an account.
@@ -142,6 +157,10 @@ type NewAccount struct {
 	Overage  string `json:"overage"`
 	Zone     string `json:"zone"`
 	Password string `json:"password"` // "": make one
+
+	Customer  string `json:"customer,omitempty"`   // the operator's reference
+	OrderOnly bool   `json:"order_only,omitempty"` // wait for payment and activation
+	Reference string `json:"reference,omitempty"`  // of the order
 }
 
 // Credentials is an account just made, or given a new password.
@@ -151,6 +170,7 @@ type Credentials struct {
 	Plan     string `json:"plan"`
 	Email    string `json:"email"`
 	Password string `json:"password"` // "" where the operator chose it
+	Order    string `json:"order,omitempty"`
 }
 
 // PlanChange asks for another plan.
@@ -180,18 +200,16 @@ func (a *Admin) addAccount(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	acc := store.Account{ID: store.NewID(now), Name: name, Email: in.Email, Plan: in.Plan, Zone: in.Zone, Status: statusActive,
-		Overage: in.Overage, PasswordHash: hash, ActivatedAt: now, CreatedAt: now}
-	err = a.Store.AddAccount(r.Context(), acc)
-	if errors.Is(err, store.ErrExists) {
+	acc, order, err := a.billing.Open(r.Context(), billing.NewAccount{Plan: in.Plan, Reference: in.Reference, Wait: in.OrderOnly,
+		Account: store.Account{Name: name, Email: in.Email, Customer: in.Customer, Zone: in.Zone, Status: statusActive, Overage: in.Overage, PasswordHash: hash}})
+	switch {
+	case errors.Is(err, store.ErrExists):
 		return nil, refuse(http.StatusConflict, "there is an account %q already", name)
+	case err != nil:
+		return nil, broken(err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	a.Log.Info("account added", "account", acc.ID, "plan", acc.Plan)
-	return Credentials{ID: acc.ID, Name: acc.Name, Plan: acc.Plan, Email: acc.Email, Password: made}, nil
+	a.Log.Info("account added", "account", acc.ID, "plan", in.Plan)
+	return Credentials{ID: acc.ID, Name: acc.Name, Plan: in.Plan, Email: acc.Email, Password: made, Order: order.ID}, nil
 }
 
 func (a *Admin) checkAccount(name string, in NewAccount) error {
@@ -233,7 +251,7 @@ func password(chosen string) (hash, made string, err error) {
 }
 
 func (a *Admin) listAccounts(r *http.Request) (any, error) {
-	rows, err := a.Store.Accounts(r.Context())
+	rows, err := a.Store.Accounts(r.Context(), r.URL.Query().Get("customer"))
 	if err != nil {
 		return nil, err
 	}
@@ -274,8 +292,8 @@ func (a *Admin) setPlan(r *http.Request) (any, error) {
 	if _, ok := a.Plans.Plan(in.Plan); !ok {
 		return nil, a.noPlan(in.Plan)
 	}
-	if err := a.Store.SetAccountPlan(r.Context(), acc.ID, in.Plan, time.Now()); err != nil {
-		return nil, err
+	if _, err := a.billing.SetPlan(r.Context(), acc.ID, in.Plan); err != nil {
+		return nil, broken(err)
 	}
 	a.Log.Info("account's plan changed", "account", acc.ID, "plan", in.Plan)
 	return a.showAccount(r)
@@ -298,7 +316,7 @@ func (a *Admin) setPassword(r *http.Request) (any, error) {
 		return nil, err
 	}
 	a.Log.Info("account's password changed, its tokens revoked", "account", acc.ID)
-	return Credentials{ID: acc.ID, Name: acc.Name, Plan: acc.Plan, Email: acc.Email, Password: made}, nil
+	return Credentials{ID: acc.ID, Name: acc.Name, Plan: acc.Subscription.Plan, Email: acc.Email, Password: made}, nil
 }
 
 // What an account may do, as stored.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"time"
 
 	"servicesmtp.net/companion/server/store"
 )
@@ -41,11 +40,11 @@ func (a *Admin) showUsage(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := periodOf(a.Plans, acc, time.Now())
+	st, err := a.billing.Standing(r.Context(), acc.ID)
 	if err != nil {
 		return nil, err
 	}
-	u, err := usageOf(r.Context(), a.Store, acc, p)
+	u, err := usageOf(r.Context(), a.Store, st)
 	return UsageView{Account: acc.Name, Usage: u}, err
 }
 

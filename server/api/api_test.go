@@ -189,14 +189,14 @@ func TestQuotaAndUsage(t *testing.T) {
 	r := start(t, t.TempDir())
 	alice := r.addAccount("alice")
 	now := time.Now()
-	p, err := periodOf(account.Default(), alice, now)
+	p, err := r.server.billing.Standing(t.Context(), alice.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	today := account.Day(time.UTC, now)
 	err = r.store.Tx(t.Context(), func(tx *sql.Tx) error {
 		_, err := tx.Exec(`INSERT INTO usage_periods (account_id, period_start, period_end, emails, bytes) VALUES ($1, $2, $3, 500, 600000000)`,
-			alice.ID, store.Micros(p.start), store.Micros(p.end))
+			alice.ID, store.Micros(p.Start), store.Micros(p.End))
 		if err != nil {
 			return err
 		}
@@ -208,11 +208,11 @@ func TestQuotaAndUsage(t *testing.T) {
 	}
 	token := r.token("alice")
 	q := get[Quota](r, token, "/quota")
-	if q.EmailsUsed != 500 || q.EmailsLimit != 50_000 || *q.EmailsLeft != 49_500 || q.BytesUsed != 600_000_000 || q.BytesLimit != 500_000_000 || *q.BytesLeft != 0 || !q.Reset.Equal(p.end) {
+	if q.EmailsUsed != 500 || q.EmailsLimit != 50_000 || *q.EmailsLeft != 49_500 || q.BytesUsed != 600_000_000 || q.BytesLimit != 500_000_000 || *q.BytesLeft != 0 || !q.Reset.Equal(p.End) {
 		t.Errorf("quota %+v", q)
 	}
 	u := get[Usage](r, token, "/usage")
-	if u.Emails != 500 || u.Bytes != 600_000_000 || len(u.Days) != 1 || u.Days[0].Day != today || !u.From.Equal(p.start) || !u.To.Equal(p.end) {
+	if u.Emails != 500 || u.Bytes != 600_000_000 || len(u.Days) != 1 || u.Days[0].Day != today || !u.From.Equal(p.Start) || !u.To.Equal(p.End) {
 		t.Errorf("usage %+v", u)
 	}
 	if u := get[Usage](r, token, "/usage?from=2020-02-01&to=2020-03-01"); u.Emails != 7 || u.From.Format(time.RFC3339) != "2020-02-01T00:00:00Z" || u.To.Format(time.RFC3339) != "2020-03-01T00:00:00Z" {

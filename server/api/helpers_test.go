@@ -22,6 +22,7 @@ import (
 
 	"servicesmtp.net/companion/server/accept"
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/login"
 	"servicesmtp.net/companion/server/store"
 )
@@ -108,10 +109,10 @@ func (r *relay) addAccount(name string) store.Account {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	now := time.Now()
-	a := store.Account{ID: store.NewID(now), Name: name, Email: name + "@example.com", Plan: "standard", Zone: "UTC", Status: "active",
-		Overage: "surcharge", PasswordHash: string(hash), ActivatedAt: now, CreatedAt: now}
-	if err := r.store.AddAccount(context.Background(), a); err != nil {
+	b := billing.Billing{Store: r.store, Plans: account.Default()}
+	a, _, err := b.Open(context.Background(), billing.NewAccount{Plan: "standard", Account: store.Account{Name: name, Email: name + "@example.com",
+		Zone: "UTC", Status: "active", Overage: "surcharge", PasswordHash: string(hash)}})
+	if err != nil {
 		r.t.Fatal(err)
 	}
 	return a

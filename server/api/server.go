@@ -16,6 +16,7 @@ import (
 
 	"servicesmtp.net/companion/internal/listen"
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/login"
 	"servicesmtp.net/companion/server/store"
 )
@@ -44,6 +45,7 @@ type Options struct {
 // Server is the API.
 type Server struct {
 	Options
+	billing *billing.Billing
 	cursors cursors
 	hub     *hub
 	limits  *limits
@@ -52,7 +54,7 @@ type Server struct {
 
 // New makes the API.
 func New(o Options) *Server {
-	s := &Server{Options: o, cursors: cursors{store: o.Store.Name()}, hub: newHub(), limits: newLimits()}
+	s := &Server{Options: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, cursors: cursors{store: o.Store.Name()}, hub: newHub(), limits: newLimits()}
 	mux := http.NewServeMux()
 	a := humago.NewWithPrefix(mux, "/v1", describe())
 	a.UseMiddleware(s.authenticate(a))

@@ -8,48 +8,30 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/store"
 )
 
-// period is an account's plan and the span that its counters belong to.
-type period struct {
-	plan       account.Plan
-	zone       *time.Location
-	start, end time.Time
-}
-
-func periodOf(plans account.Catalogue, a store.Account, now time.Time) (period, error) {
-	plan, ok := plans.Plan(a.Plan)
-	if !ok {
-		return period{}, fmt.Errorf("plan %q of account %s is not in the catalogue", a.Plan, a.ID)
-	}
-	p := period{plan: plan, zone: account.Location(a.Zone)}
-	p.start, p.end = account.Period(plan, p.zone, a.ActivatedAt, now)
-	return p, nil
-}
-
 func (s *Server) quota(ctx context.Context, _ *noInput) (*out[Quota], error) {
-	a := from(ctx).account
-	p, err := periodOf(s.Plans, a, time.Now())
+	st, err := s.billing.Standing(ctx, from(ctx).account.ID)
 	if err != nil {
 		return nil, err
 	}
-	used, err := s.Store.Used(ctx, a.ID, p.start)
-	if err != nil {
-		return nil, err
-	}
-	q := Quota{Plan: a.Plan, EmailsUsed: used.Emails, EmailsLimit: p.plan.Emails, BytesUsed: int64(used.Bytes), BytesLimit: int64(p.plan.Bytes),
-		Start: p.start, End: p.end, Reset: p.end}
-	q.EmailsLeft, q.BytesLeft = left(q.EmailsLimit, q.EmailsUsed), left(q.BytesLimit, q.BytesUsed)
+	p := st.Plan
+	q := Quota{Plan: p.Name, EmailsUsed: st.Used.Emails, EmailsLimit: p.Emails, BytesUsed: int64(st.Used.Bytes), BytesLimit: int64(p.Bytes),
+		Start: st.Start, End: st.End, Reset: st.End}
+	given := p.Limit(account.Stop, st.Credit)
+	q.EmailsLeft, q.BytesLeft = left(p.Emails, given.Emails, q.EmailsUsed), left(q.BytesLimit, int64(given.Bytes), q.BytesUsed)
 	return &out[Quota]{Body: q}, nil
 }
 
-// left is what remains, or nil where there is no limit.
-func left(limit, used int64) *int64 {
-	if limit == 0 {
+// left is what remains of the plan and its credits, or nil where the plan has
+// no such limit.
+func left(plan, given, used int64) *int64 {
+	if plan == 0 {
 		return nil
 	}
-	n := max(0, limit-used)
+	n := max(0, given-used)
 	return &n
 }
 
@@ -57,26 +39,25 @@ func left(limit, used int64) *int64 {
 const longestUsage = 400
 
 func (s *Server) usage(ctx context.Context, in *usageIn) (*out[Usage], error) {
-	a := from(ctx).account
-	p, err := periodOf(s.Plans, a, time.Now())
+	st, err := s.billing.Standing(ctx, from(ctx).account.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, bound := range []struct {
 		day string
 		at  *time.Time
-	}{{in.From, &p.start}, {in.To, &p.end}} {
+	}{{in.From, &st.Start}, {in.To, &st.End}} {
 		if bound.day == "" {
 			continue
 		}
-		if *bound.at, err = time.ParseInLocation(time.DateOnly, bound.day, p.zone); err != nil {
+		if *bound.at, err = time.ParseInLocation(time.DateOnly, bound.day, st.Rows.Zone); err != nil {
 			return nil, huma.Error422UnprocessableEntity("Write from and to as YYYY-MM-DD.")
 		}
 	}
-	if span := p.end.Sub(p.start); span <= 0 || span > longestUsage*24*time.Hour {
+	if span := st.End.Sub(st.Start); span <= 0 || span > longestUsage*24*time.Hour {
 		return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("To must be later than from, by at most %d days.", longestUsage))
 	}
-	u, err := usageOf(ctx, s.Store, a, p)
+	u, err := usageOf(ctx, s.Store, st)
 	if err != nil {
 		return nil, err
 	}
@@ -84,13 +65,14 @@ func (s *Server) usage(ctx context.Context, in *usageIn) (*out[Usage], error) {
 }
 
 // usageOf reads what an account used on the days that the period touches.
-func usageOf(ctx context.Context, st *store.Store, a store.Account, p period) (Usage, error) {
-	last := p.end.Add(-1).In(p.zone).AddDate(0, 0, 1)
-	rows, err := st.UsageDays(ctx, a.ID, account.Day(p.zone, p.start), account.Day(p.zone, last))
+func usageOf(ctx context.Context, st *store.Store, in billing.Standing) (Usage, error) {
+	zone := in.Rows.Zone
+	last := in.End.Add(-1).In(zone).AddDate(0, 0, 1)
+	rows, err := st.UsageDays(ctx, in.Rows.AccountID, account.Day(zone, in.Start), account.Day(zone, last))
 	if err != nil {
 		return Usage{}, err
 	}
-	u := Usage{Plan: a.Plan, From: p.start.UTC(), To: p.end.UTC(), EmailsLimit: p.plan.Emails, BytesLimit: int64(p.plan.Bytes),
+	u := Usage{Plan: in.Plan.Name, From: in.Start.UTC(), To: in.End.UTC(), EmailsLimit: in.Plan.Emails, BytesLimit: int64(in.Plan.Bytes),
 		Days: make([]UsageDay, 0, len(rows))}
 	for _, d := range rows {
 		u.Emails += d.Used.Emails

@@ -152,7 +152,7 @@ func openStore(t testing.TB, dir string) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Writer().Exec(`INSERT INTO accounts (id, name, email, plan, password_hash, activated_at, created_at) VALUES ('acc', 'alice', '', '', '', 0, 0) ON CONFLICT DO NOTHING`); err != nil {
+	if _, err := s.Writer().Exec(`INSERT INTO accounts (id, name, email, password_hash, created_at) VALUES ('acc', 'alice', '', '', 0) ON CONFLICT DO NOTHING`); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"servicesmtp.net/companion/server/account"
 )
 
 // ErrExists says that the name is taken.
@@ -16,37 +18,67 @@ type Account struct {
 	ID           string
 	Name         string // SMTP login, lower case
 	Email        string
-	Plan         string
+	Customer     string // the operator's reference; "" none
 	Zone         string
-	Status       string // active, held, blocked, ended
+	Status       string // the operator's: active, held, blocked, ended
 	Overage      string // surcharge, stop, block
 	PasswordHash string
-	ActivatedAt  time.Time
+	Misuse       bool
 	CreatedAt    time.Time
+
+	// Subscription is the one in force, or the last one that was; without an
+	// ID where none has begun.
+	Subscription account.Subscription
 }
 
-const accountColumns = `a.id, a.name, a.email, a.plan, a.zone, a.status, a.overage, a.password_hash, a.activated_at, a.created_at`
+const (
+	accountColumns = `a.id, a.name, a.email, a.customer, a.zone, a.status, a.overage, a.password_hash, a.misuse, a.created_at, ` + begun
+
+	// begun is the columns of the subscription that began last; joinBegun joins
+	// it, where $1 is now. One that ended before it began was given back.
+	begun = `coalesce(s.id, ''), coalesce(s.order_id, ''), coalesce(s.contract, ''), coalesce(s.since, 0), coalesce(s.plan, ''),
+		coalesce(s.starts_at, 0), coalesce(s.ends_at, 0), coalesce(s.state, '')`
+	joinBegun = ` LEFT JOIN subscriptions s ON s.id = (SELECT i.id FROM subscriptions i WHERE i.account_id = a.id AND i.starts_at <= $1
+		AND (i.ends_at IS NULL OR i.ends_at > i.starts_at) ORDER BY i.starts_at DESC, i.id DESC LIMIT 1)`
+)
 
 // scanner is what *sql.Row and *sql.Rows have in common.
 type scanner interface{ Scan(...any) error }
 
 func scanAccount(row scanner, more ...any) (Account, error) {
 	var a Account
-	var activated, created int64
-	err := row.Scan(append([]any{&a.ID, &a.Name, &a.Email, &a.Plan, &a.Zone, &a.Status, &a.Overage, &a.PasswordHash, &activated, &created}, more...)...)
+	var misuse, created int64
+	var s begunRow
+	into := append([]any{&a.ID, &a.Name, &a.Email, &a.Customer, &a.Zone, &a.Status, &a.Overage, &a.PasswordHash, &misuse, &created}, s.into()...)
+	err := row.Scan(append(into, more...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Account{}, ErrNotFound
 	}
-	a.ActivatedAt, a.CreatedAt = Time(activated), Time(created)
+	a.Misuse, a.CreatedAt, a.Subscription = misuse != 0, Time(created), s.subscription(a.ID)
 	return a, err
 }
 
-// AddAccount stores a new account. It is ErrExists when the name is taken.
-func (s *Store) AddAccount(ctx context.Context, a Account) error {
-	res, err := s.write.ExecContext(ctx, `INSERT INTO accounts
-		(id, name, email, plan, zone, status, overage, password_hash, activated_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (name) DO NOTHING`,
-		a.ID, a.Name, a.Email, a.Plan, a.Zone, a.Status, a.Overage, a.PasswordHash, Micros(a.ActivatedAt), Micros(a.CreatedAt))
+// begunRow reads the columns of begun.
+type begunRow struct {
+	s                 account.Subscription
+	since, start, end int64
+}
+
+func (r *begunRow) into() []any {
+	return []any{&r.s.ID, &r.s.OrderID, &r.s.Contract, &r.since, &r.s.Plan, &r.start, &r.end, &r.s.State}
+}
+
+func (r *begunRow) subscription(accountID string) account.Subscription {
+	r.s.AccountID, r.s.Since, r.s.Start, r.s.End = accountID, instant(r.since), instant(r.start), instant(r.end)
+	return r.s
+}
+
+// AddAccount stores a new account within a transaction, without a plan. It is
+// ErrExists when the name is taken.
+func (s *Store) AddAccount(ctx context.Context, tx *sql.Tx, a Account) error {
+	res, err := tx.ExecContext(ctx, `INSERT INTO accounts (id, name, email, customer, zone, status, overage, password_hash, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (name) DO NOTHING`,
+		a.ID, a.Name, a.Email, a.Customer, a.Zone, a.Status, a.Overage, a.PasswordHash, Micros(a.CreatedAt))
 	if err != nil {
 		return fmt.Errorf("add account: %w", err)
 	}
@@ -64,7 +96,7 @@ func oneRow(res sql.Result, other error) error {
 
 // AccountByName finds an account by its login.
 func (s *Store) AccountByName(ctx context.Context, name string) (Account, error) {
-	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts a WHERE a.name = $1`, name))
+	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts a`+joinBegun+` WHERE a.name = $2`, Micros(time.Now()), name))
 	if err != nil {
 		return Account{}, fmt.Errorf("read account: %w", err)
 	}
@@ -73,29 +105,17 @@ func (s *Store) AccountByName(ctx context.Context, name string) (Account, error)
 
 // AccountByID finds an account by its id.
 func (s *Store) AccountByID(ctx context.Context, id string) (Account, error) {
-	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts a WHERE a.id = $1`, id))
+	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts a`+joinBegun+` WHERE a.id = $2`, Micros(time.Now()), id))
 	if err != nil {
 		return Account{}, fmt.Errorf("read account: %w", err)
 	}
 	return a, nil
 }
 
-// Accounts lists all accounts by name.
-func (s *Store) Accounts(ctx context.Context) ([]Account, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts a ORDER BY a.name`)
-	if err != nil {
-		return nil, fmt.Errorf("list accounts: %w", err)
-	}
-	defer rows.Close()
-	var all []Account
-	for rows.Next() {
-		a, err := scanAccount(rows)
-		if err != nil {
-			return nil, fmt.Errorf("list accounts: %w", err)
-		}
-		all = append(all, a)
-	}
-	return all, rows.Err()
+// Accounts lists all accounts by name; customer chooses those of one, "" all.
+func (s *Store) Accounts(ctx context.Context, customer string) ([]Account, error) {
+	return list(ctx, s.read, "accounts", func(row scanner) (Account, error) { return scanAccount(row) },
+		`SELECT `+accountColumns+` FROM accounts a`+joinBegun+` WHERE a.customer = $2 OR $2 = '' ORDER BY a.name`, Micros(time.Now()), customer)
 }
 
 // SetAccountStatus changes what an account may do, within a transaction. It is
@@ -105,9 +125,13 @@ func (s *Store) SetAccountStatus(ctx context.Context, tx *sql.Tx, id, from, to s
 	return changed(res, err)
 }
 
-// SetAccountPlan changes the plan, which begins at activated.
-func (s *Store) SetAccountPlan(ctx context.Context, id, plan string, activated time.Time) error {
-	res, err := s.write.ExecContext(ctx, `UPDATE accounts SET plan = $2, activated_at = $3 WHERE id = $1`, id, plan, Micros(activated))
+// SetAccountMisuse marks an account, or takes the mark away.
+func (s *Store) SetAccountMisuse(ctx context.Context, id string, misuse bool) error {
+	mark := 0
+	if misuse {
+		mark = 1
+	}
+	res, err := s.write.ExecContext(ctx, `UPDATE accounts SET misuse = $2 WHERE id = $1`, id, mark)
 	return changed(res, err)
 }
 

@@ -9,18 +9,31 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"servicesmtp.net/companion/server/account"
 )
 
 var day1 = time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
 
 func addAccount(t *testing.T, s *Store, name string) Account {
 	t.Helper()
-	a := Account{ID: NewID(day1), Name: name, Email: name + "@example.com", Plan: "standard", Zone: "Europe/Rome", Status: "active",
-		Overage: "stop", PasswordHash: "hash-" + name, ActivatedAt: day1, CreatedAt: day1}
-	if err := s.AddAccount(context.Background(), a); err != nil {
+	id := NewID(day1)
+	a := Account{ID: id, Name: name, Email: name + "@example.com", Customer: "c-" + name, Zone: "Europe/Rome", Status: "active",
+		Overage: "stop", PasswordHash: "hash-" + name, CreatedAt: day1, Subscription: account.Subscription{ID: id, AccountID: id, Contract: id,
+			Since: day1, Plan: "standard", Start: day1, End: day1.AddDate(1, 0, 0), State: account.SubscriptionActive}}
+	if err := insertAccount(s, a); err != nil {
 		t.Fatal(err)
 	}
 	return a
+}
+
+func insertAccount(s *Store, a Account) error {
+	return s.Tx(context.Background(), func(tx *sql.Tx) error {
+		if err := s.AddAccount(context.Background(), tx, a); err != nil {
+			return err
+		}
+		return s.SaveChanges(context.Background(), tx, account.Changes{Subscriptions: []account.Subscription{a.Subscription}})
+	})
 }
 
 func TestAccountIsReadAsWritten(t *testing.T) {
@@ -40,7 +53,7 @@ func TestAccountIsReadAsWritten(t *testing.T) {
 			t.Error(d)
 		}
 	}
-	all, err := s.Accounts(t.Context())
+	all, err := s.Accounts(t.Context(), "")
 	if err != nil || len(all) != 2 || all[0].Name != "alice" || all[1].Name != "bob" {
 		t.Errorf("list %v, %v", all, err)
 	}
@@ -51,7 +64,7 @@ func TestAccountErrors(t *testing.T) {
 	a := addAccount(t, s, "alice")
 	again := a
 	again.ID = NewID(day1)
-	if err := s.AddAccount(t.Context(), again); !errors.Is(err, ErrExists) {
+	if err := insertAccount(s, again); !errors.Is(err, ErrExists) {
 		t.Errorf("same name: %v", err)
 	}
 	_, byName := s.AccountByName(t.Context(), "nobody")
@@ -60,7 +73,7 @@ func TestAccountErrors(t *testing.T) {
 		"by name": byName, "by id": byID,
 		"status":   setStatus(t, s, "nobody", "active", "held"),
 		"from":     setStatus(t, s, a.ID, "blocked", "held"),
-		"plan":     s.SetAccountPlan(t.Context(), "nobody", "mega", day1),
+		"misuse":   s.SetAccountMisuse(t.Context(), "nobody", true),
 		"overage":  s.SetAccountOverage(t.Context(), "nobody", "stop"),
 		"password": s.SetAccountPassword(t.Context(), "nobody", "h", day1),
 	} {
@@ -80,7 +93,7 @@ func TestAccountChanges(t *testing.T) {
 	other := addAccount(t, s, "other")
 	for name, err := range map[string]error{
 		"status":   setStatus(t, s, a.ID, "active", "held"),
-		"plan":     s.SetAccountPlan(t.Context(), a.ID, "mega", day1.Add(time.Hour)),
+		"misuse":   s.SetAccountMisuse(t.Context(), a.ID, true),
 		"overage":  s.SetAccountOverage(t.Context(), a.ID, "surcharge"),
 		"password": s.SetAccountPassword(t.Context(), a.ID, "new", day1),
 	} {
@@ -89,8 +102,8 @@ func TestAccountChanges(t *testing.T) {
 		}
 	}
 	want := a
-	want.Status, want.Plan, want.Overage, want.PasswordHash = "held", "mega", "surcharge", "new"
-	want.ActivatedAt = day1.Add(time.Hour)
+	want.Status, want.Overage, want.PasswordHash = "held", "surcharge", "new"
+	want.Misuse = true
 	for _, want := range []Account{want, other} {
 		if got, err := s.AccountByID(t.Context(), want.ID); err != nil || got != want {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)

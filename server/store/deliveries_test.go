@@ -17,7 +17,7 @@ import (
 func queued(t *testing.T, s *Store, id, lane, domain string, n int, next time.Time) {
 	t.Helper()
 	err := s.Tx(context.Background(), func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`INSERT INTO accounts (id, name, email, plan, password_hash, activated_at, created_at) VALUES ('acc', 'alice', '', '', '', 0, 0) ON CONFLICT DO NOTHING`); err != nil {
+		if _, err := tx.Exec(`INSERT INTO accounts (id, name, email, password_hash, created_at) VALUES ('acc', 'alice', '', '', 0) ON CONFLICT DO NOTHING`); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(`INSERT INTO messages (id, account_id, envid, mail_from, sha256, size, received, created_at) VALUES ($1, 'acc', 'env-' || $1, 'a@x', 's', 1, 'R', 0)`, id); err != nil {

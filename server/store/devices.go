@@ -45,7 +45,7 @@ func (s *Store) DeviceByToken(ctx context.Context, hash string) (Device, Account
 	d := Device{TokenHash: hash}
 	var created, seen int64
 	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountColumns+`, d.id, d.name, d.created_at, d.seen_at
-		FROM devices d JOIN accounts a ON a.id = d.account_id WHERE d.token_hash = $1 AND d.revoked_at IS NULL`, hash),
+		FROM devices d JOIN accounts a ON a.id = d.account_id`+joinBegun+` WHERE d.token_hash = $2 AND d.revoked_at IS NULL`, Micros(time.Now()), hash),
 		&d.ID, &d.Name, &created, &seen)
 	if err != nil {
 		return Device{}, Account{}, fmt.Errorf("read device: %w", err)

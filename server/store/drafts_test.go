@@ -43,8 +43,8 @@ func openShelf(t *testing.T, dir string) *shelf {
 	}
 	t.Cleanup(func() { in.Close() })
 	for _, id := range []string{"acc", "other"} {
-		if _, err := s.Writer().Exec(`INSERT INTO accounts (id, name, email, plan, password_hash, activated_at, created_at)
-			VALUES ($1, $1, '', 'standard', '', 0, 0) ON CONFLICT (id) DO NOTHING`, id); err != nil {
+		if _, err := s.Writer().Exec(`INSERT INTO accounts (id, name, email, password_hash, created_at)
+			VALUES ($1, $1, '', '', 0) ON CONFLICT (id) DO NOTHING`, id); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,38 +17,57 @@ type UsageDay struct {
 }
 
 const (
-	selectTerms = `SELECT plan, zone, status, overage, activated_at FROM accounts WHERE id = $1`
-	selectUsed  = `SELECT emails, bytes FROM usage_periods WHERE account_id = $1 AND period_start = $2`
+	// selectTerms is one statement, because every message asks it: account,
+	// subscription, what its contract has left of credits, and the oldest period
+	// that is not closed. $1 is now.
+	selectTerms = `SELECT a.zone, a.status, a.overage, ` + begun + `,
+		coalesce((SELECT sum(c.remaining) FROM credits c WHERE c.contract = s.contract AND c.unit = 'bytes' AND c.remaining > 0 AND c.valid_from <= $1), 0),
+		coalesce((SELECT sum(c.remaining) FROM credits c WHERE c.contract = s.contract AND c.unit = 'emails' AND c.remaining > 0 AND c.valid_from <= $1), 0),
+		coalesce((SELECT min(u.period_start) FROM usage_periods u WHERE u.account_id = a.id AND u.closed_at IS NULL), 0)
+		FROM accounts a` + joinBegun + ` WHERE a.id = $2`
+	selectUsed = `SELECT emails, bytes FROM usage_periods WHERE account_id = $1 AND period_start = $2`
 
 	// The limits stand in the same statement, so that no other writer can come
-	// between looking and counting.
+	// between looking and counting; nor can one that closes the period.
 	upsertPeriod = `INSERT INTO usage_periods (account_id, period_start, period_end, emails, bytes) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (account_id, period_start) DO UPDATE SET emails = usage_periods.emails + excluded.emails, bytes = usage_periods.bytes + excluded.bytes
-		WHERE usage_periods.emails <= $6 AND usage_periods.bytes <= $7`
+		WHERE usage_periods.emails <= $6 AND usage_periods.bytes <= $7 AND usage_periods.closed_at IS NULL`
 	upsertDay = `INSERT INTO usage_days (account_id, day, emails, bytes) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (account_id, day) DO UPDATE SET emails = usage_days.emails + excluded.emails, bytes = usage_days.bytes + excluded.bytes`
 )
 
 // Terms is what acceptance must know of an account.
 type Terms struct {
-	Plan        string
-	Zone        string
-	Status      string
-	Overage     string
-	ActivatedAt time.Time
+	Zone         string
+	Status       string // the operator's
+	Overage      string
+	Subscription account.Subscription // as in Account
+	CreditBytes  int64                // left of the contract
+	CreditEmails int64
+	Open         time.Time // start of the oldest period that is not closed; zero: none
 }
 
-func scanTerms(row scanner) (Terms, error) {
+// Credit is what is left in the unit.
+func (t Terms) Credit(unit account.Unit) int64 {
+	if unit == account.Bytes {
+		return t.CreditBytes
+	}
+	return t.CreditEmails
+}
+
+func scanTerms(row scanner, accountID string) (Terms, error) {
 	var t Terms
-	var at int64
-	err := row.Scan(&t.Plan, &t.Zone, &t.Status, &t.Overage, &at)
+	var s begunRow
+	var open int64
+	into := append([]any{&t.Zone, &t.Status, &t.Overage}, s.into()...)
+	err := row.Scan(append(into, &t.CreditBytes, &t.CreditEmails, &open)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
 	if err != nil {
 		return Terms{}, fmt.Errorf("read account: %w", err)
 	}
-	t.ActivatedAt = Time(at)
+	t.Subscription, t.Open = s.subscription(accountID), instant(open)
 	return t, nil
 }
 
@@ -61,9 +80,9 @@ func scanUsed(row scanner) (account.Charge, error) {
 	return c, nil
 }
 
-// Terms reads an account's terms, or fails with ErrNotFound.
-func (s *Store) Terms(ctx context.Context, accountID string) (Terms, error) {
-	return scanTerms(s.read.QueryRowContext(ctx, selectTerms, accountID))
+// Terms reads an account's terms at now, or fails with ErrNotFound.
+func (s *Store) Terms(ctx context.Context, accountID string, now time.Time) (Terms, error) {
+	return scanTerms(s.read.QueryRowContext(ctx, selectTerms, Micros(now), accountID), accountID)
 }
 
 // Used is what an account has used in the period that began at start.
@@ -91,9 +110,9 @@ func (s *Store) UsageDays(ctx context.Context, accountID, first, last string) ([
 	return all, rows.Err()
 }
 
-// Terms reads an account's terms, or fails with ErrNotFound.
-func (t *IntakeTx) Terms(ctx context.Context, accountID string) (Terms, error) {
-	return scanTerms(t.stmt(ctx, stTerms).QueryRowContext(ctx, accountID))
+// Terms reads an account's terms at now, or fails with ErrNotFound.
+func (t *IntakeTx) Terms(ctx context.Context, accountID string, now time.Time) (Terms, error) {
+	return scanTerms(t.stmt(ctx, stTerms).QueryRowContext(ctx, Micros(now), accountID), accountID)
 }
 
 // Used is what an account has used in the period that began at start.
@@ -111,7 +130,7 @@ type Count struct {
 }
 
 // AddUsage adds to the counters of period and day, unless that passes the
-// limit: then it changes nothing and answers false.
+// limit or the period was closed: then it changes nothing and answers false.
 func (t *IntakeTx) AddUsage(ctx context.Context, c Count) (bool, error) {
 	room := account.Charge{Emails: c.Limit.Emails - c.More.Emails, Bytes: c.Limit.Bytes - c.More.Bytes}
 	if room.Emails < 0 || room.Bytes < 0 {

@@ -26,6 +26,7 @@ import (
 	"servicesmtp.net/companion/internal/wire"
 	"servicesmtp.net/companion/server/accept"
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -151,10 +152,10 @@ func (w *world) authenticate(ctx context.Context, l Login) (string, error) {
 
 func (w *world) account(name, plan string) string {
 	w.t.Helper()
-	now := time.Now()
-	a := store.Account{ID: "id-" + name, Name: name, Email: name + "@example.com", Plan: plan, Zone: "UTC", Status: "active",
-		Overage: "surcharge", PasswordHash: "x", ActivatedAt: now, CreatedAt: now}
-	if err := w.store.AddAccount(context.Background(), a); err != nil {
+	b := billing.Billing{Store: w.store, Plans: account.Default()}
+	a, _, err := b.Open(context.Background(), billing.NewAccount{Plan: plan, Account: store.Account{ID: "id-" + name, Name: name,
+		Email: name + "@example.com", Zone: "UTC", Status: "active", Overage: "surcharge", PasswordHash: "x"}})
+	if err != nil {
 		w.t.Fatal(err)
 	}
 	return a.ID
