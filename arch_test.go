@@ -28,13 +28,14 @@ type rule struct {
 }
 
 // shared is what both halves may use; it knows neither.
-var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders", "internal/authority"}
+var shared = []string{"internal/wire", "internal/units", "internal/money", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders", "internal/authority"}
 
 func with(more ...string) []string { return append(slices.Clone(shared), more...) }
 
 var rules = map[string]rule{
 	"":                   {nil, "holds tests about the module only"},
 	"internal/units":     {nil, "pure: sizes and rates"},
+	"internal/money":     {nil, "pure: amounts of a currency"},
 	"internal/wire":      {nil, "pure: what both halves agree on"},
 	"internal/durable":   {nil, "files, no mail"},
 	"internal/listen":    {nil, "connections, no mail"},
