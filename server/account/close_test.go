@@ -1,6 +1,7 @@
 package account
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -201,5 +202,15 @@ func TestLastMonthGrantsNothing(t *testing.T) {
 	r, b := closed(t, r, at(t, "2027-03-10T09:00:00Z"))
 	if b.Tier != 2000*mb || b.Granted != 0 || len(r.Credits) != 0 {
 		t.Errorf("got %+v, %+v", b, r.Credits)
+	}
+}
+
+// TestHugeNumbers: sums and products stop at the largest number.
+func TestHugeNumbers(t *testing.T) {
+	if got := plan(t, "standard").Use(Charge{Emails: math.MaxInt64}); got != math.MaxInt64 {
+		t.Errorf("use: %d", got)
+	}
+	if got := plan(t, "standard").Limit(Stop, math.MaxInt64); got.Bytes != NoLimit {
+		t.Errorf("limit: %+v", got)
 	}
 }

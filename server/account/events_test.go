@@ -158,6 +158,60 @@ func TestRefund(t *testing.T) {
 	}
 }
 
+// TestNewPlanAfterRefund: a refunded plan takes its credits and its period
+// with it, and a new plan of the same month begins with counters of its own.
+func TestNewPlanAfterRefund(t *testing.T) {
+	start, refund := at(t, "2026-03-10T09:00:00Z"), at(t, "2026-03-15T09:00:00Z")
+	r := owner(t, "unlimited-standard", "UTC", start)
+	r = bought(t, r, OrderChained, "unlimited-entry-month", start)
+	r = used(t, r, start, Charge{Emails: 50_000})
+	done, amount, err := r.Refund(Default(), "s1", refund)
+	if err != nil || amount != 14900+800 {
+		t.Fatalf("refund %d, %v", amount, err)
+	}
+	r = r.Apply(done)
+	if k := r.Credits[0]; !k.ExpiresAt.Equal(refund) {
+		t.Errorf("the credit ends %v, want %v", k.ExpiresAt, refund)
+	}
+	now := at(t, "2026-03-20T09:00:00Z")
+	r = bought(t, r, OrderNew, "unlimited-entry", now)
+	_, err = r.Terms(Default(), now)
+	wantReason(t, "before closing", err, Earlier)
+	r, b := closed(t, r, now)
+	if !b.End.Equal(refund) {
+		t.Errorf("the refunded period ends %v", b.End)
+	}
+	terms, err := r.Terms(Default(), now)
+	if err != nil || !terms.Start.Equal(now) || terms.Limit.Emails != 9_000 {
+		t.Errorf("terms %+v, %v", terms, err)
+	}
+}
+
+// TestReset: counters start again at the period's end where a plan is in force
+// then, and else never.
+func TestReset(t *testing.T) {
+	start := at(t, "2026-03-10T09:00:00Z")
+	year, month := owner(t, "standard", "UTC", start), owner(t, "standard-month", "UTC", start)
+	for _, c := range []struct {
+		name      string
+		r         Rows
+		now, want string
+	}{
+		{"the first of the next month", year, "2026-05-20T09:00:00Z", "2026-06-01T00:00:00Z"},
+		{"the year's last month", year, "2027-03-05T09:00:00Z", ""},
+		{"the year's last month, renewed", bought(t, year, OrderRenewal, "entry", at(t, "2027-03-01T00:00:00Z")), "2027-03-05T09:00:00Z", "2027-03-10T09:00:00Z"},
+		{"a month", month, "2026-03-20T09:00:00Z", ""},
+		{"a month, renewed", bought(t, month, OrderRenewal, "standard-month", start), "2026-03-20T09:00:00Z", "2026-04-09T09:00:00Z"},
+	} {
+		terms, err := c.r.Terms(Default(), at(t, c.now))
+		if err != nil || terms.Reset.IsZero() != (c.want == "") || c.want != "" && !terms.Reset.Equal(at(t, c.want)) {
+			t.Errorf("%s: %v, %v, want %q", c.name, terms.Reset, err, c.want)
+		}
+	}
+	_, err := month.Terms(Default(), at(t, "2026-04-09T09:00:00Z"))
+	wantReason(t, "30 days are over", err, NoPlan)
+}
+
 func TestActivationWithin24Hours(t *testing.T) {
 	paid := at(t, "2026-03-10T09:00:00Z")
 	o := Order{Kind: OrderNew, State: OrderPaid, PaidAt: paid}

@@ -260,6 +260,7 @@ func FuzzParse(f *testing.F) {
 func FuzzClose(f *testing.F) {
 	f.Add(int64(55_000), int64(1), int64(9_000), uint8(4))
 	f.Add(int64(math.MaxInt64), int64(math.MaxInt64), int64(math.MaxInt64), uint8(1))
+	f.Add(int64(math.MaxInt64), int64(0), int64(0), uint8(1))
 	cat := Default()
 	f.Fuzz(func(t *testing.T, emails, bytes, left int64, plan uint8) {
 		if min(emails, bytes, left) < 0 {

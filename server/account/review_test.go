@@ -45,7 +45,7 @@ func TestReviewSteps(t *testing.T) {
 		{99, nil},
 		{215, []string{"usage 40"}}, // one for the highest step
 		{215, nil},
-		{210, nil},
+		{160, nil}, // a larger plan makes it fewer steps: none comes again
 		{449, []string{"usage 80"}},
 		{450, []string{"usage 90", "near 90"}},
 		{499, nil},
