@@ -10,6 +10,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -97,6 +98,8 @@ type relay struct {
 	smtp     *submission.Server
 	api      *api.Server
 	admin    *api.Admin
+
+	delivering atomic.Bool // while the queue runs
 }
 
 // newRelay joins the parts over an open store.
@@ -111,7 +114,8 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 		return nil, err
 	}
 	plans := account.Default()
-	r.acceptor = accept.New(accept.Options{Store: r.store, Catalogue: plans, Lanes: r.queue, Route: r.queue.Lane, Log: log})
+	r.acceptor = accept.New(accept.Options{Store: r.store, Catalogue: plans, Lanes: r.queue, Route: r.queue.Lane,
+		Later: r.queue.Later, Log: log})
 	verifier := login.New(r.store)
 	r.smtp, err = submission.New(submission.Config{
 		StartTLS: cfg.Submission.StartTLS, TLS: cfg.Submission.TLS, Hostname: cfg.Submission.Hostname, Certificate: r.tls,
@@ -122,6 +126,7 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 	}
 	r.api = api.New(api.Options{
 		Store: r.store, Login: verifier, Plans: plans, Keys: r.acceptor, Endpoints: r.endpoints, Log: log,
+		Accept: r.acceptor, Hostname: cfg.Submission.Hostname, Running: r.delivering.Load,
 		Policy: api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds())},
 	})
 	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Wake: r.api.Wake, Log: log})
@@ -212,7 +217,11 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 		defer stopAccepting()
 		front, ctx := errgroup.WithContext(ctx)
 		front.Go(func() error { return r.smtp.Run(ctx) })
-		front.Go(func() error { return unlessStopped(ctx, r.queue.Run(ctx)) })
+		front.Go(func() error {
+			r.delivering.Store(true)
+			defer r.delivering.Store(false)
+			return unlessStopped(ctx, r.queue.Run(ctx))
+		})
 		front.Go(func() error {
 			select {
 			case <-r.smtp.Ready():
