@@ -349,3 +349,73 @@ func TestNotBeforeLeavesThen(t *testing.T) {
 	}
 	r.end(syscall.SIGTERM)
 }
+
+// TestKillDuringSubmission kills the relay at any moment of a call of many
+// batches and makes the same call again: every batch is accepted once.
+func TestKillDuringSubmission(t *testing.T) {
+	p := newPlace(t)
+	addAlice(p)
+	r := p.serve()
+	sign := token(p, r)
+	content := []byte("Subject: many\r\n\r\n" + strings.Repeat(strings.Repeat("y", 70)+"\r\n", 5000))
+	newCaller(p, r, sign).upload(content, 0)
+	const rounds, batches, recipients = 6, 60, 3
+	answered, random := 0, rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
+	for round := range rounds {
+		var all api.Submission
+		for n := range batches {
+			b := api.NewBatch{Envid: fmt.Sprintf("sb1.%s.%d", httpsJob, round*batches+n+1), From: "news@example.com", Body: digest(content)}
+			for i := range recipients {
+				b.Recipients = append(b.Recipients, api.NewRecipient{Address: fmt.Sprintf("user%d@d%d.example", i, n%7)})
+			}
+			all.Batches = append(all.Batches, b)
+		}
+		body, err := json.Marshal(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(c *caller) (s api.Submitted, err error) {
+			_, text, err := c.do("POST", "/submissions", map[string]string{"Content-Type": "application/json"}, bytes.NewReader(body), int64(len(body)))
+			if err == nil {
+				err = json.Unmarshal(text, &s)
+			}
+			return s, err
+		}
+		first := make(chan api.Submitted, 1)
+		web := newCaller(p, r, sign)
+		go func() {
+			s, _ := send(web)
+			first <- s
+		}()
+		time.Sleep(time.Duration(random.IntN(25)) * time.Millisecond)
+		r.end(syscall.SIGKILL)
+		before := <-first
+		r = p.serve()
+		after, err := send(newCaller(p, r, sign))
+		if err != nil || len(after.Batches) != batches {
+			t.Fatalf("round %d: %v, %d answers", round, err, len(after.Batches))
+		}
+		for i, b := range after.Batches {
+			if b.State != "accepted" {
+				t.Errorf("round %d: %+v", round, b)
+			}
+			if b.Replayed {
+				answered++
+			}
+			if len(before.Batches) == batches && before.Batches[i].State == "accepted" && before.Batches[i].ID != b.ID {
+				t.Errorf("round %d: %s was accepted as %s and as %s", round, b.Envid, before.Batches[i].ID, b.ID)
+			}
+		}
+	}
+	t.Logf("%d of %d batches had been accepted when the relay was killed", answered, rounds*batches)
+	r.end(syscall.SIGTERM)
+	st := p.open()
+	defer st.Close()
+	for query, want := range map[string]int{`SELECT count(*) FROM messages`: rounds * batches, `SELECT count(*) FROM deliveries`: rounds * batches * recipients,
+		`SELECT sum(emails) FROM usage_periods`: rounds * batches * recipients, `SELECT count(*) FROM bodies`: 1} {
+		var got int
+		if err := st.Reader().QueryRow(query).Scan(&got); err != nil || got != want {
+			t.Errorf("%s: got %d, want %d, %v", query, got, want, err)
+		}
+	}
+}
