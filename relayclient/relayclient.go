@@ -60,7 +60,7 @@ func (e *Error) Error() string {
 // Is makes errors.Is work with the sentinels.
 func (e *Error) Is(target error) bool {
 	is := named(e.Status)
-	return is != nil && is == target //nolint:errorlint // the sentinels themselves are compared
+	return is != nil && is == target
 }
 
 // Options say which relay and who asks.

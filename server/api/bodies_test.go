@@ -97,6 +97,12 @@ func TestUploadInPieces(t *testing.T) {
 		if got := decodeTo[Upload](t, text); resp.StatusCode != 200 || got.Offset != cut || got.Length != size || got.Complete != (cut == size) {
 			t.Fatalf("piece %d: %d %s", i, resp.StatusCode, text)
 		}
+		if cut < size { // a gap is refused, with the place to go on
+			resp, text = r.put(token, sum, cut+1, size, 10, bytes.NewReader(content[cut+1:cut+11]))
+			if resp.StatusCode != 409 || resp.Header.Get("Upload-Offset") != fmt.Sprint(cut) {
+				t.Fatalf("gap after %d: %d %v %s", cut, resp.StatusCode, resp.Header, text)
+			}
+		}
 	}
 	if at, complete := r.head(token, sum); at != size || !complete {
 		t.Errorf("after: %d %v", at, complete)
