@@ -82,6 +82,7 @@ var rules = map[string]rule{
 	"server/config":     {with(), "one file; knows no part"},
 	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":      {with("server/store"), "passwords and tokens"},
+	"server/metrics":    {with("server/accept", "server/delivery", "server/store"), "counts, decides nothing; nobody but the composition root knows it"},
 	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
@@ -105,6 +106,7 @@ var guarded = map[string]rule{
 	"modernc.org/sqlite":              {[]string{"internal/lite", "server/store", "app/spool", "app/reports"}, "SQL stays in the stores"},
 	"github.com/pressly/goose":        {[]string{"internal/lite"}, "one way to migrate"},
 	"github.com/danielgtaylor/huma":   {[]string{"server/api"}, "one API"},
+	"github.com/prometheus":           {[]string{"server/metrics"}, "the parts tell what happened in their own words"},
 	"github.com/alecthomas/kong":      {[]string{"cmd/companionctl", "cmd/companion", "cmd/relayd"}, "flags belong to the composition roots"},
 	"github.com/emersion/go-smtp":     {[]string{"app/proxy", "app/uplink", "app/apptest", "server/submission", "server/delivery", "e2e/world"}, "SMTP stays at the edges"},
 	"github.com/pelletier/go-toml/v2": {[]string{"app/settings", "server/config", "server/account"}, "settings are read in one place each"},

@@ -105,6 +105,51 @@ func (e BatchRecipientDecision) Valid() bool {
 	}
 }
 
+// Defines values for CancelledBatchState.
+const (
+	CancelledBatchStateCancelled CancelledBatchState = "cancelled"
+	CancelledBatchStateClosed    CancelledBatchState = "closed"
+	CancelledBatchStateLeft      CancelledBatchState = "left"
+	CancelledBatchStatePartly    CancelledBatchState = "partly"
+)
+
+// Valid indicates whether the value is a known member of the CancelledBatchState enum.
+func (e CancelledBatchState) Valid() bool {
+	switch e {
+	case CancelledBatchStateCancelled:
+		return true
+	case CancelledBatchStateClosed:
+		return true
+	case CancelledBatchStateLeft:
+		return true
+	case CancelledBatchStatePartly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeviceRequestScopes.
+const (
+	DeviceRequestScopesAdmin DeviceRequestScopes = "admin"
+	DeviceRequestScopesRead  DeviceRequestScopes = "read"
+	DeviceRequestScopesSend  DeviceRequestScopes = "send"
+)
+
+// Valid indicates whether the value is a known member of the DeviceRequestScopes enum.
+func (e DeviceRequestScopes) Valid() bool {
+	switch e {
+	case DeviceRequestScopesAdmin:
+		return true
+	case DeviceRequestScopesRead:
+		return true
+	case DeviceRequestScopesSend:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EndpointTLS.
 const (
 	EndpointTLSStarttls EndpointTLS = "starttls"
@@ -125,6 +170,7 @@ func (e EndpointTLS) Valid() bool {
 
 // Defines values for EventStatus.
 const (
+	EventStatusCancelled EventStatus = "cancelled"
 	EventStatusDeferred  EventStatus = "deferred"
 	EventStatusDelivered EventStatus = "delivered"
 	EventStatusFailed    EventStatus = "failed"
@@ -133,11 +179,100 @@ const (
 // Valid indicates whether the value is a known member of the EventStatus enum.
 func (e EventStatus) Valid() bool {
 	switch e {
+	case EventStatusCancelled:
+		return true
 	case EventStatusDeferred:
 		return true
 	case EventStatusDelivered:
 		return true
 	case EventStatusFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for JobBatchState.
+const (
+	JobBatchStateAccepted JobBatchState = "accepted"
+	JobBatchStateClosed   JobBatchState = "closed"
+)
+
+// Valid indicates whether the value is a known member of the JobBatchState enum.
+func (e JobBatchState) Valid() bool {
+	switch e {
+	case JobBatchStateAccepted:
+		return true
+	case JobBatchStateClosed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MessageRecipientStatus.
+const (
+	MessageRecipientStatusCancelled MessageRecipientStatus = "cancelled"
+	MessageRecipientStatusDelivered MessageRecipientStatus = "delivered"
+	MessageRecipientStatusFailed    MessageRecipientStatus = "failed"
+	MessageRecipientStatusQueued    MessageRecipientStatus = "queued"
+	MessageRecipientStatusSending   MessageRecipientStatus = "sending"
+)
+
+// Valid indicates whether the value is a known member of the MessageRecipientStatus enum.
+func (e MessageRecipientStatus) Valid() bool {
+	switch e {
+	case MessageRecipientStatusCancelled:
+		return true
+	case MessageRecipientStatusDelivered:
+		return true
+	case MessageRecipientStatusFailed:
+		return true
+	case MessageRecipientStatusQueued:
+		return true
+	case MessageRecipientStatusSending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewBatchRet.
+const (
+	NewBatchRetFULL NewBatchRet = "FULL"
+	NewBatchRetHDRS NewBatchRet = "HDRS"
+)
+
+// Valid indicates whether the value is a known member of the NewBatchRet enum.
+func (e NewBatchRet) Valid() bool {
+	switch e {
+	case NewBatchRetFULL:
+		return true
+	case NewBatchRetHDRS:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewRecipientNotify.
+const (
+	NewRecipientNotifyDELAY   NewRecipientNotify = "DELAY"
+	NewRecipientNotifyFAILURE NewRecipientNotify = "FAILURE"
+	NewRecipientNotifyNEVER   NewRecipientNotify = "NEVER"
+	NewRecipientNotifySUCCESS NewRecipientNotify = "SUCCESS"
+)
+
+// Valid indicates whether the value is a known member of the NewRecipientNotify enum.
+func (e NewRecipientNotify) Valid() bool {
+	switch e {
+	case NewRecipientNotifyDELAY:
+		return true
+	case NewRecipientNotifyFAILURE:
+		return true
+	case NewRecipientNotifyNEVER:
+		return true
+	case NewRecipientNotifySUCCESS:
 		return true
 	default:
 		return false
@@ -180,6 +315,30 @@ func (e OveragePolicyPolicy) Valid() bool {
 	case OveragePolicyPolicyStop:
 		return true
 	case OveragePolicyPolicySurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubmittedBatchState.
+const (
+	SubmittedBatchStateAccepted SubmittedBatchState = "accepted"
+	SubmittedBatchStateDeferred SubmittedBatchState = "deferred"
+	SubmittedBatchStateNoBody   SubmittedBatchState = "no_body"
+	SubmittedBatchStateRefused  SubmittedBatchState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the SubmittedBatchState enum.
+func (e SubmittedBatchState) Valid() bool {
+	switch e {
+	case SubmittedBatchStateAccepted:
+		return true
+	case SubmittedBatchStateDeferred:
+		return true
+	case SubmittedBatchStateNoBody:
+		return true
+	case SubmittedBatchStateRefused:
 		return true
 	default:
 		return false
@@ -233,7 +392,7 @@ type Batch struct {
 // BatchState defines model for Batch.State.
 type BatchState string
 
-// BatchKeys defines model for BatchKeys.
+// BatchKeys Example: {"envids":["sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1"]}
 type BatchKeys struct {
 	// Envids Keys sb1.<job>.<number>; a longer ENVID counts as its key
 	Envids []string `json:"envids"`
@@ -255,10 +414,38 @@ type BatchRecipient struct {
 // BatchRecipientDecision defines model for BatchRecipient.Decision.
 type BatchRecipientDecision string
 
-// Batches defines model for Batches.
+// Batches Example: {"batches":[{"accepted_at":"2027-01-07T09:30:00Z","envid":"sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","recipients":[{"address":"anna@example.net","code":250,"decision":"accepted","enhanced":"2.0.0","reply":""}],"state":"accepted"}]}
 type Batches struct {
 	Batches []Batch `json:"batches"`
 }
+
+// Cancellations Example: {"batches":[{"cancelled":1,"envid":"sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","left":0,"state":"cancelled"}]}
+type Cancellations struct {
+	Batches []CancelledBatch `json:"batches"`
+}
+
+// CancelledBatch defines model for CancelledBatch.
+type CancelledBatch struct {
+	// Cancelled Recipients taken back, now or earlier
+	Cancelled int64 `json:"cancelled"`
+
+	// Envid As asked
+	//
+	// Example: sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1
+	Envid string `json:"envid"`
+
+	// ID The id after 'queued as', unless closed
+	ID *string `json:"id,omitempty"`
+
+	// Left Recipients to whom it was sent, or may have been
+	Left int64 `json:"left"`
+
+	// State cancelled: nothing has left or will. partly: some recipients were taken back in time. left: too late for all. closed: it was not accepted, and will not be
+	State CancelledBatchState `json:"state"`
+}
+
+// CancelledBatchState cancelled: nothing has left or will. partly: some recipients were taken back in time. left: too late for all. closed: it was not accepted, and will not be
+type CancelledBatchState string
 
 // Device defines model for Device.
 type Device struct {
@@ -266,14 +453,49 @@ type Device struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
 
+	// Scopes What it may do
+	Scopes []string `json:"scopes"`
+
 	// Token Bearer token; shown once and stored as a hash
 	Token string `json:"token"`
 }
 
-// DeviceRequest defines model for DeviceRequest.
+// DeviceRequest Example: {"name":"office computer","scopes":["read","send"]}
 type DeviceRequest struct {
 	// Name Name of the computer, so that a person can tell tokens apart
 	Name string `json:"name"`
+
+	// Scopes What the token may do; without: everything
+	Scopes []DeviceRequestScopes `json:"scopes,omitempty"`
+}
+
+// DeviceRequestScopes defines model for DeviceRequest.Scopes.
+type DeviceRequestScopes string
+
+// DeviceView defines model for DeviceView.
+type DeviceView struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Example: 01JDJ8Y7QX4Z5V0M3T9C2B6K8N
+	ID string `json:"id"`
+
+	// Name Example: office computer
+	Name string `json:"name"`
+
+	// Scopes Example: ["read","send"]
+	Scopes []string `json:"scopes"`
+
+	// SeenAt To the hour
+	SeenAt time.Time `json:"seen_at"`
+
+	// This The token that asks
+	This bool `json:"this"`
+}
+
+// Devices defines model for Devices.
+type Devices struct {
+	// Devices Last used first
+	Devices []DeviceView `json:"devices"`
 }
 
 // Endpoint defines model for Endpoint.
@@ -355,7 +577,7 @@ type Errors struct {
 	More bool `json:"more"`
 }
 
-// Event defines model for Event.
+// Event Example: {"at":"2027-01-08T07:00:04Z","code":250,"enhanced":"2.0.0","envid":"sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","recipient":"anna@example.net","reply":"OK","status":"delivered"}
 type Event struct {
 	At time.Time `json:"at"`
 
@@ -408,6 +630,133 @@ type Failure struct {
 	Reply string `json:"reply"`
 }
 
+// Job defines model for Job.
+type Job struct {
+	Batches []JobBatch `json:"batches"`
+
+	// Job Example: 01JDJ8Y7QX4Z5V0M3T9C2B6K8N
+	Job string `json:"job"`
+
+	// More There are more batches than one answer holds
+	More bool `json:"more"`
+}
+
+// JobBatch defines model for JobBatch.
+type JobBatch struct {
+	// At Of acceptance or closing
+	At time.Time `json:"at"`
+
+	// Envid The key
+	Envid string `json:"envid"`
+
+	// ID The id after 'queued as', when accepted
+	ID *string `json:"id,omitempty"`
+
+	// Recipients How many are queued, sending, delivered, failed, cancelled
+	Recipients map[string]int64 `json:"recipients"`
+	State      JobBatchState    `json:"state"`
+}
+
+// JobBatchState defines model for JobBatch.State.
+type JobBatchState string
+
+// Message defines model for Message.
+type Message struct {
+	AcceptedAt time.Time `json:"accepted_at"`
+
+	// Envid As received, or empty
+	Envid string `json:"envid"`
+
+	// From Reverse-path; empty: the null sender
+	From string `json:"from"`
+
+	// Held Waits for the service to let it go
+	Held bool `json:"held"`
+
+	// ID Example: 01JDJ8Y7QX4Z5V0M3T9C2B6K8N
+	ID         string             `json:"id"`
+	Recipients []MessageRecipient `json:"recipients"`
+
+	// Size Bytes without Bcc
+	Size int64 `json:"size"`
+}
+
+// MessageRecipient defines model for MessageRecipient.
+type MessageRecipient struct {
+	Address  string `json:"address"`
+	Attempts int64  `json:"attempts"`
+
+	// Code Last reply of the far server; 0: none
+	Code   int64      `json:"code"`
+	DoneAt *time.Time `json:"done_at,omitempty"`
+
+	// Enhanced RFC 3463 code, or empty
+	Enhanced string `json:"enhanced"`
+
+	// MaybeTwice The relay stopped between its content and the answer, so it may have come twice
+	MaybeTwice *bool `json:"maybe_twice,omitempty"`
+
+	// NextAt When it is tried, where it is queued and not held
+	NextAt *time.Time `json:"next_at,omitempty"`
+
+	// Reply Text after the codes
+	Reply  string                 `json:"reply"`
+	Status MessageRecipientStatus `json:"status"`
+}
+
+// MessageRecipientStatus defines model for MessageRecipient.Status.
+type MessageRecipientStatus string
+
+// NewBatch defines model for NewBatch.
+type NewBatch struct {
+	// Body SHA-256 of a body that is there completely
+	//
+	// Example: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+	Body string `json:"body"`
+
+	// Envid sb1.<job>.<number>[.<the mail program's own>]: accepted once, over any way in
+	//
+	// Example: sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1
+	Envid string `json:"envid"`
+
+	// From Reverse-path; empty: the null sender
+	//
+	// Example: news@example.com
+	From string `json:"from"`
+
+	// NotBefore Nothing leaves earlier; at most 30 days ahead. No part of what makes a batch the same
+	NotBefore  *time.Time     `json:"not_before,omitempty"`
+	Recipients []NewRecipient `json:"recipients"`
+
+	// Ret RET (RFC 3461 §4.3)
+	Ret *NewBatchRet `json:"ret,omitempty"`
+
+	// Smtputf8 SMTPUTF8 (RFC 6531): addresses or header need it
+	Smtputf8 *bool `json:"smtputf8,omitempty"`
+}
+
+// NewBatchRet RET (RFC 3461 §4.3)
+type NewBatchRet string
+
+// NewRecipient defines model for NewRecipient.
+type NewRecipient struct {
+	// Address Without angle brackets, the local part unquoted
+	//
+	// Example: anna@example.net
+	Address string `json:"address"`
+
+	// Notify NOTIFY (RFC 3461 §4.1)
+	Notify []NewRecipientNotify `json:"notify,omitempty"`
+
+	// Orcpt ORCPT as type;address, not encoded (RFC 3461 §4.2)
+	//
+	// Example: rfc822;anna@example.net
+	Orcpt *string `json:"orcpt,omitempty"`
+}
+
+// NewRecipientNotify defines model for NewRecipient.Notify.
+type NewRecipientNotify string
+
 // Notice defines model for Notice.
 type Notice struct {
 	// AckedAt When somebody said it was seen
@@ -437,7 +786,7 @@ type Notices struct {
 	Notices []Notice `json:"notices"`
 }
 
-// OveragePolicy defines model for OveragePolicy.
+// OveragePolicy Example: {"policy":"stop"}
 type OveragePolicy struct {
 	Policy OveragePolicyPolicy `json:"policy"`
 }
@@ -489,6 +838,68 @@ type Quota struct {
 	Reset time.Time `json:"reset"`
 }
 
+// Submission Example: {"batches":[{"body":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","envid":"sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1","from":"news@example.com","not_before":"2027-01-08T07:00:00Z","recipients":[{"address":"anna@example.net","notify":["FAILURE"]}]}]}
+type Submission struct {
+	Batches []NewBatch `json:"batches"`
+}
+
+// Submitted Example: {"batches":[{"code":250,"enhanced":"2.0.0","envid":"sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","recipients":[{"address":"anna@example.net","code":250,"decision":"accepted","enhanced":"2.0.0","reply":""}],"reply":"queued as 01JDJ9A2M8R6W3F5H7K0P4S1TV","state":"accepted"}]}
+type Submitted struct {
+	Batches []SubmittedBatch `json:"batches"`
+}
+
+// SubmittedBatch defines model for SubmittedBatch.
+type SubmittedBatch struct {
+	// Code Example: 250
+	Code int64 `json:"code"`
+
+	// Enhanced Example: 2.0.0
+	Enhanced string `json:"enhanced"`
+
+	// Envid As asked
+	Envid string `json:"envid"`
+
+	// ID The id after 'queued as', when accepted
+	ID *string `json:"id,omitempty"`
+
+	// Recipients Every recipient offered, when accepted, or when it is they who were refused
+	Recipients []BatchRecipient `json:"recipients,omitempty"`
+
+	// Replayed It was accepted before; nothing is sent again
+	Replayed *bool `json:"replayed,omitempty"`
+
+	// Reply Text after the codes, with the tokens of SMTP
+	//
+	// Example: queued as 01JDJ8Y7QX4Z5V0M3T9C2B6K8N
+	Reply string `json:"reply"`
+
+	// State deferred: submit it again later. no_body: upload the body, then submit it again
+	State SubmittedBatchState `json:"state"`
+}
+
+// SubmittedBatchState deferred: submit it again later. no_body: upload the body, then submit it again
+type SubmittedBatchState string
+
+// Upload defines model for Upload.
+type Upload struct {
+	// Complete All of it is there and its hash is right: submissions may name it
+	Complete bool `json:"complete"`
+
+	// ExpiresAt When it is forgotten unless it is used
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Length Bytes of the whole
+	//
+	// Example: 2097152
+	Length int64 `json:"length"`
+
+	// Offset Bytes from the beginning that are there; where to go on
+	//
+	// Example: 1048576
+	Offset int64  `json:"offset"`
+	Sha256 string `json:"sha256"`
+}
+
 // Usage defines model for Usage.
 type Usage struct {
 	Bytes int64 `json:"bytes"`
@@ -516,6 +927,15 @@ type UsageDay struct {
 	// Day YYYY-MM-DD in the account's zone
 	Day    string `json:"day"`
 	Emails int64  `json:"emails"`
+}
+
+// PutBodyParams defines parameters for PutBody.
+type PutBodyParams struct {
+	// UploadOffset Where this piece begins; HEAD tells how much is there
+	UploadOffset *int64 `json:"Upload-Offset,omitempty"`
+
+	// UploadLength Bytes of the whole message; 0: it ends with this piece, whose Content-Length then is needed
+	UploadLength *int64 `json:"Upload-Length,omitempty"`
 }
 
 // GetErrorsParams defines parameters for GetErrors.
@@ -563,6 +983,9 @@ type GetUsageParams struct {
 // SetOveragePolicyJSONRequestBody defines body for SetOveragePolicy for application/json ContentType.
 type SetOveragePolicyJSONRequestBody = OveragePolicy
 
+// CancelBatchesJSONRequestBody defines body for CancelBatches for application/json ContentType.
+type CancelBatchesJSONRequestBody = BatchKeys
+
 // CheckBatchesJSONRequestBody defines body for CheckBatches for application/json ContentType.
 type CheckBatchesJSONRequestBody = BatchKeys
 
@@ -571,6 +994,9 @@ type CloseBatchesJSONRequestBody = BatchKeys
 
 // CreateDeviceJSONRequestBody defines body for CreateDevice for application/json ContentType.
 type CreateDeviceJSONRequestBody = DeviceRequest
+
+// SubmitJSONRequestBody defines body for Submit for application/json ContentType.
+type SubmitJSONRequestBody = Submission
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -665,6 +1091,20 @@ type ClientInterface interface {
 	// Corresponds with PATCH /account/overage-policy (the `SetOveragePolicy` operationId).
 	SetOveragePolicy(ctx context.Context, body SetOveragePolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CancelBatchesWithBody Take back what has not left
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /batches/cancel (the `CancelBatches` operationId).
+	CancelBatchesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelBatches Take back what has not left
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /batches/cancel (the `CancelBatches` operationId).
+	CancelBatches(ctx context.Context, body CancelBatchesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CheckBatchesWithBody What became of batches whose answer was lost
 	//
 	// Takes any type of body and a specified content type.
@@ -693,6 +1133,30 @@ type ClientInterface interface {
 	// Corresponds with POST /batches/close (the `CloseBatches` operationId).
 	CloseBatches(ctx context.Context, body CloseBatchesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeleteBody Forget an upload
+	//
+	// Corresponds with DELETE /bodies/{sha256} (the `DeleteBody` operationId).
+	DeleteBody(ctx context.Context, sha256 string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// HeadBody How much of a message is there
+	//
+	// Corresponds with HEAD /bodies/{sha256} (the `HeadBody` operationId).
+	HeadBody(ctx context.Context, sha256 string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutBodyWithBody Upload a message, or a piece of it
+	//
+	// Pieces are sent in order. After an interruption HEAD says in Upload-Offset where to go on. The hash is checked when the last byte has come.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /bodies/{sha256} (the `PutBody` operationId).
+	PutBodyWithBody(ctx context.Context, sha256 string, params *PutBodyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDevices The tokens of the account
+	//
+	// Corresponds with GET /devices (the `ListDevices` operationId).
+	ListDevices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CreateDeviceWithBody Make a token for one computer
 	//
 	// Takes any type of body and a specified content type.
@@ -706,6 +1170,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /devices (the `CreateDevice` operationId).
 	CreateDevice(ctx context.Context, body CreateDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeDevice Make a token invalid
+	//
+	// Corresponds with DELETE /devices/{id} (the `RevokeDevice` operationId).
+	RevokeDevice(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetEndpoints Where mail can be handed in
 	//
@@ -721,6 +1190,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /events (the `GetEvents` operationId).
 	GetEvents(ctx context.Context, params *GetEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetJob The batches of one job
+	//
+	// Corresponds with GET /jobs/{job} (the `GetJob` operationId).
+	GetJob(ctx context.Context, job string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMessage One accepted message
+	//
+	// Corresponds with GET /messages/{id} (the `GetMessage` operationId).
+	GetMessage(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetNotices Words of the service for the customer
 	//
@@ -741,6 +1220,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /quota (the `GetQuota` operationId).
 	GetQuota(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SubmitWithBody Hand in batches
+	//
+	// Every batch has its own answer, which is SMTP's. A batch is accepted once, whichever way it comes and however often.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /submissions (the `Submit` operationId).
+	SubmitWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Submit Hand in batches
+	//
+	// Every batch has its own answer, which is SMTP's. A batch is accepted once, whichever way it comes and however often.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /submissions (the `Submit` operationId).
+	Submit(ctx context.Context, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUsage What was sent, by day
 	//
@@ -787,6 +1284,40 @@ func (c *Calls) SetOveragePolicyWithBody(ctx context.Context, contentType string
 // Corresponds with PATCH /account/overage-policy (the `SetOveragePolicy` operationId).
 func (c *Calls) SetOveragePolicy(ctx context.Context, body SetOveragePolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSetOveragePolicyRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelBatchesWithBody Take back what has not left
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /batches/cancel (the `CancelBatches` operationId).
+func (c *Calls) CancelBatchesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelBatchesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelBatches Take back what has not left
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /batches/cancel (the `CancelBatches` operationId).
+func (c *Calls) CancelBatches(ctx context.Context, body CancelBatchesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelBatchesRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -865,6 +1396,70 @@ func (c *Calls) CloseBatches(ctx context.Context, body CloseBatchesJSONRequestBo
 	return c.Client.Do(req)
 }
 
+// DeleteBody Forget an upload
+//
+// Corresponds with DELETE /bodies/{sha256} (the `DeleteBody` operationId).
+func (c *Calls) DeleteBody(ctx context.Context, sha256 string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteBodyRequest(c.Server, sha256)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// HeadBody How much of a message is there
+//
+// Corresponds with HEAD /bodies/{sha256} (the `HeadBody` operationId).
+func (c *Calls) HeadBody(ctx context.Context, sha256 string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHeadBodyRequest(c.Server, sha256)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutBodyWithBody Upload a message, or a piece of it
+//
+// Pieces are sent in order. After an interruption HEAD says in Upload-Offset where to go on. The hash is checked when the last byte has come.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /bodies/{sha256} (the `PutBody` operationId).
+func (c *Calls) PutBodyWithBody(ctx context.Context, sha256 string, params *PutBodyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutBodyRequestWithBody(c.Server, sha256, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDevices The tokens of the account
+//
+// Corresponds with GET /devices (the `ListDevices` operationId).
+func (c *Calls) ListDevices(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDevicesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CreateDeviceWithBody Make a token for one computer
 //
 // Takes any type of body and a specified content type.
@@ -889,6 +1484,21 @@ func (c *Calls) CreateDeviceWithBody(ctx context.Context, contentType string, bo
 // Corresponds with POST /devices (the `CreateDevice` operationId).
 func (c *Calls) CreateDevice(ctx context.Context, body CreateDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateDeviceRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeDevice Make a token invalid
+//
+// Corresponds with DELETE /devices/{id} (the `RevokeDevice` operationId).
+func (c *Calls) RevokeDevice(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDeviceRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -934,6 +1544,36 @@ func (c *Calls) GetErrors(ctx context.Context, params *GetErrorsParams, reqEdito
 // Corresponds with GET /events (the `GetEvents` operationId).
 func (c *Calls) GetEvents(ctx context.Context, params *GetEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetJob The batches of one job
+//
+// Corresponds with GET /jobs/{job} (the `GetJob` operationId).
+func (c *Calls) GetJob(ctx context.Context, job string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetJobRequest(c.Server, job)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMessage One accepted message
+//
+// Corresponds with GET /messages/{id} (the `GetMessage` operationId).
+func (c *Calls) GetMessage(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMessageRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -994,6 +1634,44 @@ func (c *Calls) GetPolicy(ctx context.Context, reqEditors ...RequestEditorFn) (*
 // Corresponds with GET /quota (the `GetQuota` operationId).
 func (c *Calls) GetQuota(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetQuotaRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SubmitWithBody Hand in batches
+//
+// Every batch has its own answer, which is SMTP's. A batch is accepted once, whichever way it comes and however often.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /submissions (the `Submit` operationId).
+func (c *Calls) SubmitWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Submit Hand in batches
+//
+// Every batch has its own answer, which is SMTP's. A batch is accepted once, whichever way it comes and however often.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /submissions (the `Submit` operationId).
+func (c *Calls) Submit(ctx context.Context, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1086,6 +1764,46 @@ func NewSetOveragePolicyRequestWithBody(server string, contentType string, body 
 	return req, nil
 }
 
+// NewCancelBatchesRequest calls the generic CancelBatches builder with application/json body
+func NewCancelBatchesRequest(server string, body CancelBatchesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelBatchesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCancelBatchesRequestWithBody constructs an http.Request for the CancelBatches method, with any body, and a specified content type
+func NewCancelBatchesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/batches/cancel")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewCheckBatchesRequest calls the generic CheckBatches builder with application/json body
 func NewCheckBatchesRequest(server string, body CheckBatchesJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -1166,6 +1884,163 @@ func NewCloseBatchesRequestWithBody(server string, contentType string, body io.R
 	return req, nil
 }
 
+// NewDeleteBodyRequest constructs an http.Request for the DeleteBody method
+func NewDeleteBodyRequest(server string, sha256 string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sha256", sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/bodies/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewHeadBodyRequest constructs an http.Request for the HeadBody method
+func NewHeadBodyRequest(server string, sha256 string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sha256", sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/bodies/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodHead, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutBodyRequestWithBody constructs an http.Request for the PutBody method, with any body, and a specified content type
+func NewPutBodyRequestWithBody(server string, sha256 string, params *PutBodyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sha256", sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/bodies/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.UploadOffset != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Upload-Offset", *params.UploadOffset, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Upload-Offset", headerParam0)
+		}
+
+		if params.UploadLength != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Upload-Length", *params.UploadLength, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Upload-Length", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListDevicesRequest constructs an http.Request for the ListDevices method
+func NewListDevicesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/devices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewCreateDeviceRequest calls the generic CreateDevice builder with application/json body
 func NewCreateDeviceRequest(server string, body CreateDeviceJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -1202,6 +2077,40 @@ func NewCreateDeviceRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeDeviceRequest constructs an http.Request for the RevokeDevice method
+func NewRevokeDeviceRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/devices/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -1367,6 +2276,74 @@ func NewGetEventsRequest(server string, params *GetEventsParams) (*http.Request,
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetJobRequest constructs an http.Request for the GetJob method
+func NewGetJobRequest(server string, job string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "job", job, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/jobs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetMessageRequest constructs an http.Request for the GetMessage method
+func NewGetMessageRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/messages/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1543,6 +2520,46 @@ func NewGetQuotaRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewSubmitRequest calls the generic Submit builder with application/json body
+func NewSubmitRequest(server string, body SubmitJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSubmitRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewSubmitRequestWithBody constructs an http.Request for the Submit method, with any body, and a specified content type
+func NewSubmitRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/submissions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetUsageRequest constructs an http.Request for the GetUsage method
 func NewGetUsageRequest(server string, params *GetUsageParams) (*http.Request, error) {
 	var err error
@@ -1674,6 +2691,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /account/overage-policy (the `SetOveragePolicy` operationId).
 	SetOveragePolicyWithResponse(ctx context.Context, body SetOveragePolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*SetOveragePolicyResponse, error)
 
+	// CancelBatchesWithBodyWithResponse Take back what has not left
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /batches/cancel (the `CancelBatches` operationId).
+	CancelBatchesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelBatchesResponse, error)
+
+	// CancelBatchesWithResponse Take back what has not left
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /batches/cancel (the `CancelBatches` operationId).
+	CancelBatchesWithResponse(ctx context.Context, body CancelBatchesJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelBatchesResponse, error)
+
 	// CheckBatchesWithBodyWithResponse What became of batches whose answer was lost
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -1702,6 +2733,36 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /batches/close (the `CloseBatches` operationId).
 	CloseBatchesWithResponse(ctx context.Context, body CloseBatchesJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseBatchesResponse, error)
 
+	// DeleteBodyWithResponse Forget an upload
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /bodies/{sha256} (the `DeleteBody` operationId).
+	DeleteBodyWithResponse(ctx context.Context, sha256 string, reqEditors ...RequestEditorFn) (*DeleteBodyResponse, error)
+
+	// HeadBodyWithResponse How much of a message is there
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with HEAD /bodies/{sha256} (the `HeadBody` operationId).
+	HeadBodyWithResponse(ctx context.Context, sha256 string, reqEditors ...RequestEditorFn) (*HeadBodyResponse, error)
+
+	// PutBodyWithBodyWithResponse Upload a message, or a piece of it
+	//
+	// Pieces are sent in order. After an interruption HEAD says in Upload-Offset where to go on. The hash is checked when the last byte has come.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /bodies/{sha256} (the `PutBody` operationId).
+	PutBodyWithBodyWithResponse(ctx context.Context, sha256 string, params *PutBodyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutBodyResponse, error)
+
+	// ListDevicesWithResponse The tokens of the account
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /devices (the `ListDevices` operationId).
+	ListDevicesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDevicesResponse, error)
+
 	// CreateDeviceWithBodyWithResponse Make a token for one computer
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -1715,6 +2776,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /devices (the `CreateDevice` operationId).
 	CreateDeviceWithResponse(ctx context.Context, body CreateDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDeviceResponse, error)
+
+	// RevokeDeviceWithResponse Make a token invalid
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /devices/{id} (the `RevokeDevice` operationId).
+	RevokeDeviceWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error)
 
 	// GetEndpointsWithResponse Where mail can be handed in
 	//
@@ -1736,6 +2804,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /events (the `GetEvents` operationId).
 	GetEventsWithResponse(ctx context.Context, params *GetEventsParams, reqEditors ...RequestEditorFn) (*GetEventsResponse, error)
+
+	// GetJobWithResponse The batches of one job
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /jobs/{job} (the `GetJob` operationId).
+	GetJobWithResponse(ctx context.Context, job string, reqEditors ...RequestEditorFn) (*GetJobResponse, error)
+
+	// GetMessageWithResponse One accepted message
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /messages/{id} (the `GetMessage` operationId).
+	GetMessageWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetMessageResponse, error)
 
 	// GetNoticesWithResponse Words of the service for the customer
 	//
@@ -1765,6 +2847,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /quota (the `GetQuota` operationId).
 	GetQuotaWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetQuotaResponse, error)
 
+	// SubmitWithBodyWithResponse Hand in batches
+	//
+	// Every batch has its own answer, which is SMTP's. A batch is accepted once, whichever way it comes and however often.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /submissions (the `Submit` operationId).
+	SubmitWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitResponse, error)
+
+	// SubmitWithResponse Hand in batches
+	//
+	// Every batch has its own answer, which is SMTP's. A batch is accepted once, whichever way it comes and however often.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /submissions (the `Submit` operationId).
+	SubmitWithResponse(ctx context.Context, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitResponse, error)
+
 	// GetUsageWithResponse What was sent, by day
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -1780,6 +2880,8 @@ type GetAccountResponse struct {
 	JSON200 *Account
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *ErrorModel
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -1817,6 +2919,8 @@ type SetOveragePolicyResponse struct {
 	JSON200 *OveragePolicy
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -1849,6 +2953,47 @@ func (r SetOveragePolicyResponse) ContentType() string {
 	return ""
 }
 
+type CancelBatchesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Cancellations
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelBatchesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelBatchesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelBatchesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type CheckBatchesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -1856,6 +3001,8 @@ type CheckBatchesResponse struct {
 	JSON200 *Batches
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -1895,6 +3042,8 @@ type CloseBatchesResponse struct {
 	JSON200 *Batches
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -1927,6 +3076,194 @@ func (r CloseBatchesResponse) ContentType() string {
 	return ""
 }
 
+type DeleteBodyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteBodyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteBodyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteBodyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// HeadBodyResponse200Headers the declared response headers of an HTTP 200 response for HeadBody
+type HeadBodyResponse200Headers struct {
+	UploadComplete *string
+	UploadLength   *int64
+	UploadOffset   *int64
+}
+
+type HeadBodyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *HeadBodyResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r HeadBodyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r HeadBodyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r HeadBodyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutBodyResponse200Headers the declared response headers of an HTTP 200 response for PutBody
+type PutBodyResponse200Headers struct {
+	UploadComplete *string
+	UploadLength   *int64
+	UploadOffset   *int64
+}
+
+type PutBodyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Upload
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *ErrorModel
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *ErrorModel
+	// ApplicationProblemJSON411 the response for an HTTP 411 `application/problem+json` response
+	ApplicationProblemJSON411 *ErrorModel
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *ErrorModel
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutBodyResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PutBodyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutBodyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutBodyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDevicesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Devices
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDevicesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDevicesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDevicesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type CreateDeviceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -1934,6 +3271,8 @@ type CreateDeviceResponse struct {
 	JSON201 *Device
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -1966,6 +3305,47 @@ func (r CreateDeviceResponse) ContentType() string {
 	return ""
 }
 
+type RevokeDeviceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeDeviceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeDeviceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeDeviceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetEndpointsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -1973,6 +3353,8 @@ type GetEndpointsResponse struct {
 	JSON200 *Endpoints
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *ErrorModel
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2010,6 +3392,8 @@ type GetErrorsResponse struct {
 	JSON200 *Errors
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
 	ApplicationProblemJSON410 *ErrorModel
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
@@ -2051,6 +3435,8 @@ type GetEventsResponse struct {
 	JSON200 *Events
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
 	ApplicationProblemJSON410 *ErrorModel
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
@@ -2085,6 +3471,92 @@ func (r GetEventsResponse) ContentType() string {
 	return ""
 }
 
+type GetJobResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Job
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r GetJobResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetJobResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetJobResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Message
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetNoticesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2092,6 +3564,8 @@ type GetNoticesResponse struct {
 	JSON200 *Notices
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
 	ApplicationProblemJSON410 *ErrorModel
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
@@ -2131,6 +3605,8 @@ type AckNoticeResponse struct {
 	HTTPResponse *http.Response
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *ErrorModel
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
@@ -2172,6 +3648,8 @@ type GetPolicyResponse struct {
 	JSON200 *Policy
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *ErrorModel
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2209,6 +3687,8 @@ type GetQuotaResponse struct {
 	JSON200 *Quota
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *ErrorModel
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2239,6 +3719,49 @@ func (r GetQuotaResponse) ContentType() string {
 	return ""
 }
 
+type SubmitResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Submitted
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r SubmitResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SubmitResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SubmitResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetUsageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2246,6 +3769,8 @@ type GetUsageResponse struct {
 	JSON200 *Usage
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -2317,6 +3842,32 @@ func (c *ClientWithResponses) SetOveragePolicyWithResponse(ctx context.Context, 
 	return ParseSetOveragePolicyResponse(rsp)
 }
 
+// CancelBatchesWithBodyWithResponse Take back what has not left
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /batches/cancel (the `CancelBatches` operationId).
+func (c *ClientWithResponses) CancelBatchesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelBatchesResponse, error) {
+	rsp, err := c.CancelBatchesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelBatchesResponse(rsp)
+}
+
+// CancelBatchesWithResponse Take back what has not left
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /batches/cancel (the `CancelBatches` operationId).
+func (c *ClientWithResponses) CancelBatchesWithResponse(ctx context.Context, body CancelBatchesJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelBatchesResponse, error) {
+	rsp, err := c.CancelBatches(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelBatchesResponse(rsp)
+}
+
 // CheckBatchesWithBodyWithResponse What became of batches whose answer was lost
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -2369,6 +3920,60 @@ func (c *ClientWithResponses) CloseBatchesWithResponse(ctx context.Context, body
 	return ParseCloseBatchesResponse(rsp)
 }
 
+// DeleteBodyWithResponse Forget an upload
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /bodies/{sha256} (the `DeleteBody` operationId).
+func (c *ClientWithResponses) DeleteBodyWithResponse(ctx context.Context, sha256 string, reqEditors ...RequestEditorFn) (*DeleteBodyResponse, error) {
+	rsp, err := c.DeleteBody(ctx, sha256, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteBodyResponse(rsp)
+}
+
+// HeadBodyWithResponse How much of a message is there
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with HEAD /bodies/{sha256} (the `HeadBody` operationId).
+func (c *ClientWithResponses) HeadBodyWithResponse(ctx context.Context, sha256 string, reqEditors ...RequestEditorFn) (*HeadBodyResponse, error) {
+	rsp, err := c.HeadBody(ctx, sha256, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHeadBodyResponse(rsp)
+}
+
+// PutBodyWithBodyWithResponse Upload a message, or a piece of it
+//
+// Pieces are sent in order. After an interruption HEAD says in Upload-Offset where to go on. The hash is checked when the last byte has come.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /bodies/{sha256} (the `PutBody` operationId).
+func (c *ClientWithResponses) PutBodyWithBodyWithResponse(ctx context.Context, sha256 string, params *PutBodyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutBodyResponse, error) {
+	rsp, err := c.PutBodyWithBody(ctx, sha256, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutBodyResponse(rsp)
+}
+
+// ListDevicesWithResponse The tokens of the account
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /devices (the `ListDevices` operationId).
+func (c *ClientWithResponses) ListDevicesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDevicesResponse, error) {
+	rsp, err := c.ListDevices(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDevicesResponse(rsp)
+}
+
 // CreateDeviceWithBodyWithResponse Make a token for one computer
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -2393,6 +3998,19 @@ func (c *ClientWithResponses) CreateDeviceWithResponse(ctx context.Context, body
 		return nil, err
 	}
 	return ParseCreateDeviceResponse(rsp)
+}
+
+// RevokeDeviceWithResponse Make a token invalid
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /devices/{id} (the `RevokeDevice` operationId).
+func (c *ClientWithResponses) RevokeDeviceWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error) {
+	rsp, err := c.RevokeDevice(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeDeviceResponse(rsp)
 }
 
 // GetEndpointsWithResponse Where mail can be handed in
@@ -2432,6 +4050,32 @@ func (c *ClientWithResponses) GetEventsWithResponse(ctx context.Context, params 
 		return nil, err
 	}
 	return ParseGetEventsResponse(rsp)
+}
+
+// GetJobWithResponse The batches of one job
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /jobs/{job} (the `GetJob` operationId).
+func (c *ClientWithResponses) GetJobWithResponse(ctx context.Context, job string, reqEditors ...RequestEditorFn) (*GetJobResponse, error) {
+	rsp, err := c.GetJob(ctx, job, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetJobResponse(rsp)
+}
+
+// GetMessageWithResponse One accepted message
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /messages/{id} (the `GetMessage` operationId).
+func (c *ClientWithResponses) GetMessageWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetMessageResponse, error) {
+	rsp, err := c.GetMessage(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMessageResponse(rsp)
 }
 
 // GetNoticesWithResponse Words of the service for the customer
@@ -2486,6 +4130,36 @@ func (c *ClientWithResponses) GetQuotaWithResponse(ctx context.Context, reqEdito
 	return ParseGetQuotaResponse(rsp)
 }
 
+// SubmitWithBodyWithResponse Hand in batches
+//
+// Every batch has its own answer, which is SMTP's. A batch is accepted once, whichever way it comes and however often.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /submissions (the `Submit` operationId).
+func (c *ClientWithResponses) SubmitWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitResponse, error) {
+	rsp, err := c.SubmitWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSubmitResponse(rsp)
+}
+
+// SubmitWithResponse Hand in batches
+//
+// Every batch has its own answer, which is SMTP's. A batch is accepted once, whichever way it comes and however often.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /submissions (the `Submit` operationId).
+func (c *ClientWithResponses) SubmitWithResponse(ctx context.Context, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitResponse, error) {
+	rsp, err := c.Submit(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSubmitResponse(rsp)
+}
+
 // GetUsageWithResponse What was sent, by day
 //
 // Returns a wrapper object for the known response body format(s).
@@ -2526,6 +4200,13 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorModel
@@ -2573,6 +4254,74 @@ func ParseSetOveragePolicyResponse(rsp *http.Response) (*SetOveragePolicyRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCancelBatchesResponse parses an HTTP response from a CancelBatchesWithResponse call
+func ParseCancelBatchesResponse(rsp *http.Response) (*CancelBatchesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelBatchesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Cancellations
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ErrorModel
@@ -2628,6 +4377,13 @@ func ParseCheckBatchesResponse(rsp *http.Response) (*CheckBatchesResponse, error
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ErrorModel
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -2682,12 +4438,344 @@ func ParseCloseBatchesResponse(rsp *http.Response) (*CloseBatchesResponse, error
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ErrorModel
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteBodyResponse parses an HTTP response from a DeleteBodyWithResponse call
+func ParseDeleteBodyResponse(rsp *http.Response) (*DeleteBodyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteBodyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseHeadBodyResponse parses an HTTP response from a HeadBodyWithResponse call
+func ParseHeadBodyResponse(rsp *http.Response) (*HeadBodyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &HeadBodyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers HeadBodyResponse200Headers
+		if values := rsp.Header.Values("Upload-Complete"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Complete", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.UploadComplete = &value
+		}
+		if values := rsp.Header.Values("Upload-Length"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Length", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.UploadLength = &value
+		}
+		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.UploadOffset = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutBodyResponse parses an HTTP response from a PutBodyWithResponse call
+func ParsePutBodyResponse(rsp *http.Response) (*PutBodyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutBodyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Upload
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 411:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON411 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutBodyResponse200Headers
+		if values := rsp.Header.Values("Upload-Complete"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Complete", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.UploadComplete = &value
+		}
+		if values := rsp.Header.Values("Upload-Length"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Length", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.UploadLength = &value
+		}
+		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.UploadOffset = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDevicesResponse parses an HTTP response from a ListDevicesWithResponse call
+func ParseListDevicesResponse(rsp *http.Response) (*ListDevicesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDevicesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Devices
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorModel
@@ -2735,6 +4823,77 @@ func ParseCreateDeviceResponse(rsp *http.Response) (*CreateDeviceResponse, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeDeviceResponse parses an HTTP response from a RevokeDeviceWithResponse call
+func ParseRevokeDeviceResponse(rsp *http.Response) (*RevokeDeviceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeDeviceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ErrorModel
@@ -2790,6 +4949,13 @@ func ParseGetEndpointsResponse(rsp *http.Response) (*GetEndpointsResponse, error
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorModel
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -2836,6 +5002,13 @@ func ParseGetErrorsResponse(rsp *http.Response) (*GetErrorsResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
 		var dest ErrorModel
@@ -2901,12 +5074,155 @@ func ParseGetEventsResponse(rsp *http.Response) (*GetEventsResponse, error) {
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
 		var dest ErrorModel
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetJobResponse parses an HTTP response from a GetJobWithResponse call
+func ParseGetJobResponse(rsp *http.Response) (*GetJobResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetJobResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Job
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetMessageResponse parses an HTTP response from a GetMessageWithResponse call
+func ParseGetMessageResponse(rsp *http.Response) (*GetMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Message
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ErrorModel
@@ -2961,6 +5277,13 @@ func ParseGetNoticesResponse(rsp *http.Response) (*GetNoticesResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
 		var dest ErrorModel
@@ -3018,6 +5341,13 @@ func ParseAckNoticeResponse(rsp *http.Response) (*AckNoticeResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest ErrorModel
@@ -3080,6 +5410,13 @@ func ParseGetPolicyResponse(rsp *http.Response) (*GetPolicyResponse, error) {
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorModel
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3127,6 +5464,81 @@ func ParseGetQuotaResponse(rsp *http.Response) (*GetQuotaResponse, error) {
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSubmitResponse parses an HTTP response from a SubmitWithResponse call
+func ParseSubmitResponse(rsp *http.Response) (*SubmitResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SubmitResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Submitted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorModel
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3173,6 +5585,13 @@ func ParseGetUsageResponse(rsp *http.Response) (*GetUsageResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ErrorModel

@@ -3,8 +3,9 @@
 // generated.go is made from openapi.yaml, which is made from the server (go
 // generate ./server/api); this file is the face that programs use. It promises
 // that every call ends: by its context, or by Options.Timeout without news
-// from the relay. It never repeats a call by itself, sends a password or token
-// over plain HTTP, or follows a redirect with one. It starts no goroutine.
+// from the relay. It repeats a call only where Options.Retries asks for it, and
+// only one that does no more the second time. It never sends a password or
+// token over plain HTTP, or follows a redirect with one. It starts no goroutine.
 //
 // A call that the relay refused returns *Error with the problem that it told
 // (RFC 9457); any other error means that no answer came.
@@ -58,17 +59,8 @@ func (e *Error) Error() string {
 
 // Is makes errors.Is work with the sentinels.
 func (e *Error) Is(target error) bool {
-	switch target {
-	case ErrUnauthorized:
-		return e.Status == http.StatusUnauthorized
-	case ErrCursor:
-		return e.Status == http.StatusGone
-	case ErrNotFound:
-		return e.Status == http.StatusNotFound
-	case ErrTooMany:
-		return e.Status == http.StatusTooManyRequests
-	}
-	return false
+	is := named(e.Status)
+	return is != nil && is == target
 }
 
 // Options say which relay and who asks.
@@ -78,6 +70,7 @@ type Options struct {
 	HTTPClient *http.Client  // nil: http.DefaultTransport; its Timeout must leave room for the longest wait
 	Timeout    time.Duration // of one call, on top of what it asks the relay to wait; 0: 30 s
 	UserAgent  string
+	Retries    int // how often a call is repeated that no answer came to, or one that asks for it (429, 502, 503, 504)
 }
 
 // Client asks one relay on behalf of one account. It may be used from any
@@ -87,6 +80,7 @@ type Client struct {
 	token   string
 	agent   string
 	timeout time.Duration
+	retries int
 }
 
 // New makes a client. It connects to nobody yet.
@@ -103,7 +97,7 @@ func New(o Options) (*Client, error) {
 		doer = *o.HTTPClient
 	}
 	doer.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c := &Client{token: o.Token, agent: o.UserAgent, timeout: o.Timeout}
+	c := &Client{token: o.Token, agent: o.UserAgent, timeout: o.Timeout, retries: o.Retries}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}
@@ -121,7 +115,7 @@ func (c *Client) CreateDevice(ctx context.Context, user, password, name string) 
 		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 		return nil
 	}
-	return call[Device](ctx, c, 0, func(ctx context.Context, edit RequestEditorFn) (*http.Response, error) {
+	return once[Device](ctx, c, 0, func(ctx context.Context, edit RequestEditorFn) (*http.Response, error) {
 		return c.calls.CreateDevice(ctx, DeviceRequest{Name: name}, edit, login)
 	})
 }
@@ -270,9 +264,9 @@ func (c *Client) AckNotice(ctx context.Context, id int64) error {
 	return err
 }
 
-// call runs one request and reads its answer, whatever wait the relay was
+// once runs one request and reads its answer, whatever wait the relay was
 // asked for on top of the time-out.
-func call[T any](ctx context.Context, c *Client, wait time.Duration, send func(context.Context, RequestEditorFn) (*http.Response, error)) (T, error) {
+func once[T any](ctx context.Context, c *Client, wait time.Duration, send func(context.Context, RequestEditorFn) (*http.Response, error)) (T, error) {
 	var answer T
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+min(max(wait, 0), maxWait))
 	defer cancel()
@@ -292,10 +286,10 @@ func call[T any](ctx context.Context, c *Client, wait time.Duration, send func(c
 		return answer, nil
 	}
 	if len(body) > maxAnswer {
-		return answer, errors.New("the relay's answer is too long")
+		return answer, &answerError{errors.New("the relay's answer is too long")}
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return answer, fmt.Errorf("read relay's answer: %w", err)
+		return answer, &answerError{fmt.Errorf("read relay's answer: %w", err)}
 	}
 	return answer, nil
 }

@@ -106,7 +106,7 @@ func (inv *invocation) direct(l *flock.Flock) (*administration, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
-	q, err := newQueue(st, cfg, nil, log)
+	q, err := newQueue(st, cfg, nil, nil, log)
 	if err != nil {
 		return nil, errors.Join(err, st.Close(), l.Unlock())
 	}

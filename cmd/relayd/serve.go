@@ -10,6 +10,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -23,6 +24,7 @@ import (
 	"servicesmtp.net/companion/server/config"
 	"servicesmtp.net/companion/server/delivery"
 	"servicesmtp.net/companion/server/login"
+	"servicesmtp.net/companion/server/metrics"
 	"servicesmtp.net/companion/server/queue"
 	"servicesmtp.net/companion/server/store"
 	"servicesmtp.net/companion/server/submission"
@@ -83,6 +85,7 @@ type readyLine struct {
 	SMTP    []string `json:"smtp"`
 	API     string   `json:"api"`
 	Control string   `json:"control"`
+	Metrics string   `json:"metrics,omitempty"` // where Prometheus asks
 }
 
 // relay is all parts of a relay, joined.
@@ -97,21 +100,25 @@ type relay struct {
 	smtp     *submission.Server
 	api      *api.Server
 	admin    *api.Admin
+	metrics  *metrics.Metrics
+
+	delivering atomic.Bool // while the queue runs
 }
 
 // newRelay joins the parts over an open store.
 func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger) (*relay, error) {
-	r := &relay{cfg: cfg, log: log, control: filepath.Join(data, controlFile), store: st}
+	r := &relay{cfg: cfg, log: log, control: filepath.Join(data, controlFile), store: st, metrics: metrics.New(version, st.Depth)}
 	var err error
 	if r.tls, err = certificate(data, cfg, log); err != nil {
 		return nil, err
 	}
 	// The queue is made first, and tells its news when everything runs.
-	if r.queue, err = newQueue(st, cfg, func(accountID string) { r.api.Wake(accountID) }, log); err != nil {
+	if r.queue, err = newQueue(st, cfg, func(accountID string) { r.api.Wake(accountID) }, r.metrics.Route, log); err != nil {
 		return nil, err
 	}
 	plans := account.Default()
-	r.acceptor = accept.New(accept.Options{Store: r.store, Catalogue: plans, Lanes: r.queue, Route: r.queue.Lane, Log: log})
+	r.acceptor = accept.New(accept.Options{Store: r.store, Catalogue: plans, Lanes: r.queue, Route: r.queue.Lane,
+		Later: r.queue.Later, Observe: r.metrics.Accepted, Log: log})
 	verifier := login.New(r.store)
 	r.smtp, err = submission.New(submission.Config{
 		StartTLS: cfg.Submission.StartTLS, TLS: cfg.Submission.TLS, Hostname: cfg.Submission.Hostname, Certificate: r.tls,
@@ -122,17 +129,22 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 	}
 	r.api = api.New(api.Options{
 		Store: r.store, Login: verifier, Plans: plans, Keys: r.acceptor, Endpoints: r.endpoints, Log: log,
-		Policy: api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds())},
+		Accept: r.acceptor, Hostname: cfg.Submission.Hostname, Running: r.delivering.Load,
+		Observe: r.metrics.Answered,
+		Policy:  api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds())},
 	})
 	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Wake: r.api.Wake, Log: log})
 	return r, nil
 }
 
 // newQueue makes the queue with the route that the settings name.
-func newQueue(st *store.Store, cfg config.Config, news func(accountID string), log *slog.Logger) (*queue.Queue, error) {
+func newQueue(st *store.Store, cfg config.Config, news func(accountID string), watch func(delivery.Route) delivery.Route, log *slog.Logger) (*queue.Queue, error) {
 	route, err := delivery.New(delivery.Config{Route: cfg.Delivery.Route, DNS: cfg.Delivery.DNS, Hostname: cfg.Submission.Hostname, Log: log})
 	if err != nil {
 		return nil, err
+	}
+	if watch != nil {
+		route = watch(route)
 	}
 	return queue.New(queue.Config{Store: st, Route: route, News: news, Log: log})
 }
@@ -200,7 +212,12 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 	if err != nil {
 		return errors.Join(err, apiListener.Close())
 	}
+	metricsListener, err := r.listenMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, apiListener.Close(), controlListener.Close())
+	}
 	// Each part closes its listener when it stops; when it never starts, these do.
+	defer metricsListener.Close()
 	defer apiListener.Close()
 	defer controlListener.Close()
 
@@ -212,7 +229,11 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 		defer stopAccepting()
 		front, ctx := errgroup.WithContext(ctx)
 		front.Go(func() error { return r.smtp.Run(ctx) })
-		front.Go(func() error { return unlessStopped(ctx, r.queue.Run(ctx)) })
+		front.Go(func() error {
+			r.delivering.Store(true)
+			defer r.delivering.Store(false)
+			return unlessStopped(ctx, r.queue.Run(ctx))
+		})
 		front.Go(func() error {
 			select {
 			case <-r.smtp.Ready():
@@ -222,7 +243,10 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 			front.Go(func() error { return r.api.Run(ctx, apiListener, r.tls) })
 			front.Go(func() error { return r.admin.Run(ctx, controlListener) })
 			front.Go(func() error { return r.sweep(ctx) })
-			line := readyLine{Event: "ready", SMTP: []string{}, API: apiListener.Addr().String(), Control: r.control}
+			if r.cfg.API.Metrics != "" {
+				front.Go(func() error { return r.metrics.Run(ctx, metricsListener, r.api.HealthHandler()) })
+			}
+			line := readyLine{Event: "ready", SMTP: []string{}, API: apiListener.Addr().String(), Control: r.control, Metrics: addressOf(metricsListener)}
 			for _, a := range r.smtp.Addrs() {
 				line.SMTP = append(line.SMTP, a.String())
 			}

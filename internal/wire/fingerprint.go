@@ -3,6 +3,8 @@ package wire
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -53,4 +55,16 @@ func Domain(address string) string {
 		return ""
 	}
 	return strings.ToLower(address[i+1:])
+}
+
+// ParseBodySum reads what String writes.
+func ParseBodySum(s string) (BodySum, error) {
+	var sum BodySum
+	if len(s) != 2*len(sum) || strings.ToLower(s) != s {
+		return BodySum{}, errors.New("not a SHA-256 in lower-case hexadecimal")
+	}
+	if _, err := hex.Decode(sum[:], []byte(s)); err != nil {
+		return BodySum{}, fmt.Errorf("read SHA-256: %w", err)
+	}
+	return sum, nil
 }

@@ -76,7 +76,18 @@ type Options struct {
 	Catalogue account.Catalogue
 	Lanes     Lanes
 	Route     func(recipient string) (lane string)
+	Later     func(at time.Time)  // told when mail that may not leave yet may; nil: nobody asks
+	Observe   func(o Observation) // told what became of every submission; nil: nobody asks
 	Log       *slog.Logger
+}
+
+// Observation is one submission's outcome, for counting.
+type Observation struct {
+	Reason     string // see Reason
+	Replayed   bool
+	Recipients int // that are charged
+	Bytes      int64
+	Took       time.Duration
 }
 
 // Acceptor accepts. All methods may be called from any goroutine, while Run
@@ -144,7 +155,10 @@ func (a *Acceptor) gather(first *request) []*request {
 // Accept takes responsibility for a message, or says why not: ErrConflict,
 // ErrClosed, ErrBlocked, ErrEnded, ErrAgain, ErrStopped, *QuotaError; any
 // other error is the store's. The body stays the caller's to close.
-func (a *Acceptor) Accept(ctx context.Context, s Submission) (Receipt, error) {
+func (a *Acceptor) Accept(ctx context.Context, s Submission) (receipt Receipt, err error) {
+	if a.Observe != nil {
+		defer func(began time.Time) { a.observe(s, receipt, err, time.Since(began)) }(time.Now())
+	}
 	r, err := a.prepare(s)
 	if err != nil {
 		return Receipt{}, err
@@ -158,6 +172,15 @@ func (a *Acceptor) Accept(ctx context.Context, s Submission) (Receipt, error) {
 	}
 	answer := <-r.answer // always comes, see commit
 	return answer.receipt, answer.err
+}
+
+func (a *Acceptor) observe(s Submission, receipt Receipt, err error, took time.Duration) {
+	o := Observation{Reason: Reason(err), Replayed: receipt.Replayed, Took: took}
+	if s.Body != nil && err == nil && !receipt.Replayed {
+		o.Recipients = len(accepted(decisions(s.Offered)))
+		o.Bytes = int64(s.Body.Size)
+	}
+	a.Observe(o)
 }
 
 // Sweep removes bodies that a crash left without a message and tells how many.

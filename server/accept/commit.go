@@ -33,6 +33,9 @@ func (a *Acceptor) commit(ctx context.Context, in *store.Intake, batch []*reques
 		if len(t.lanes) > 0 {
 			a.wake(t.lanes)
 		}
+		if a.Later != nil && !t.later.IsZero() {
+			a.Later(t.later)
+		}
 	case len(batch) == 1:
 		a.Log.Error("message not accepted", "error", err, "disk_full", store.IsFull(err))
 		batch[0].answer <- answer{err: fmt.Errorf("accept: %w", err)}
@@ -64,6 +67,7 @@ type transaction struct {
 	accounts map[string]*ledger
 	answers  []answer
 	lanes    []string
+	later    time.Time // when the first of what may not leave yet may; zero: none
 }
 
 // ledger is an account within one transaction.
@@ -178,6 +182,12 @@ func (t *transaction) write(ctx context.Context, r *request, held bool) error {
 		}
 	}
 	if held {
+		return nil
+	}
+	if m.NotBefore.After(t.now) { // nothing is due, so there is nobody to wake
+		if t.later.IsZero() || m.NotBefore.Before(t.later) {
+			t.later = m.NotBefore
+		}
 		return nil
 	}
 	for _, lane := range r.lanes {

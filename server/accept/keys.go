@@ -135,6 +135,14 @@ func accepted(all []Decision) map[string]bool {
 // ErrBlocked, ErrEnded, or *QuotaError where not even one recipient of the
 // declared size (0: none) fits. It reserves nothing: Accept decides.
 func (a *Acceptor) Admit(ctx context.Context, accountID, envelopeID string, size units.ByteSize) (*Replay, error) {
+	replay, err := a.admit(ctx, accountID, envelopeID, size)
+	if err != nil && a.Observe != nil {
+		a.Observe(Observation{Reason: Reason(err)})
+	}
+	return replay, err
+}
+
+func (a *Acceptor) admit(ctx context.Context, accountID, envelopeID string, size units.ByteSize) (*Replay, error) {
 	if e, err := wire.ParseEnvelopeID(envelopeID); err == nil {
 		k, err := a.Store.Key(ctx, accountID, e.Key())
 		switch {

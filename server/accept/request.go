@@ -33,8 +33,9 @@ type Submission struct {
 	Body       *Body
 	UTF8       bool
 	EightBit   bool
-	Return     string // RET: FULL, HDRS or ""
-	Received   string // our Received field, with its CRLF
+	Return     string    // RET: FULL, HDRS or ""
+	Received   string    // our Received field, with its CRLF
+	NotBefore  time.Time // nothing leaves earlier; zero: at once. No part of the fingerprint
 }
 
 // Receipt is the answer to an accepted submission.
@@ -70,7 +71,7 @@ func (a *Acceptor) prepare(s Submission) (*request, error) {
 	}
 	r := &request{
 		message: store.Message{ID: s.ID, AccountID: s.AccountID, EnvelopeID: s.EnvelopeID, ClientID: s.EnvelopeID, From: s.From,
-			SHA256: s.Body.draft.SHA256(), Size: s.Body.draft.Size(), UTF8: s.UTF8, EightBit: s.EightBit, Return: s.Return, Received: s.Received},
+			SHA256: s.Body.draft.SHA256(), Size: s.Body.draft.Size(), UTF8: s.UTF8, EightBit: s.EightBit, Return: s.Return, Received: s.Received, NotBefore: s.NotBefore},
 		body:    s.Body,
 		offered: s.Offered,
 		answer:  make(chan answer, 1),

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"servicesmtp.net/companion/server/login"
@@ -11,11 +12,12 @@ import (
 func (s *Server) createDevice(ctx context.Context, in *deviceIn) (*out[Device], error) {
 	account := from(ctx).account
 	token, now := login.NewToken(), time.Now()
-	d := store.Device{ID: store.NewID(now), AccountID: account.ID, Name: in.Body.Name, TokenHash: login.TokenHash(token), CreatedAt: now, SeenAt: now}
+	d := store.Device{ID: store.NewID(now), AccountID: account.ID, Name: in.Body.Name, TokenHash: login.TokenHash(token), CreatedAt: now, SeenAt: now,
+		Scopes: scopesOf(in.Body.Scopes)}
 	if err := s.Store.AddDevice(ctx, d); err != nil {
 		return nil, err
 	}
-	return &out[Device]{Body: Device{ID: d.ID, Name: d.Name, Account: account.Name, Token: token}}, nil
+	return &out[Device]{Body: Device{ID: d.ID, Name: d.Name, Account: account.Name, Token: token, Scopes: strings.Fields(d.Scopes)}}, nil
 }
 
 func (s *Server) account(ctx context.Context, _ *noInput) (*out[Account], error) {

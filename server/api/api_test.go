@@ -255,7 +255,7 @@ func TestPolicyAndEndpoints(t *testing.T) {
 
 func TestUnknownCallIsAProblem(t *testing.T) {
 	r := start(t, t.TempDir())
-	for _, path := range []string{"/nothing", "/devices/x", "/../accounts"} {
+	for _, path := range []string{"/nothing", "/devices/x/y", "/../accounts"} {
 		resp, text := r.do("GET", path, "", nil)
 		r.wantProblem(resp, text, http.StatusNotFound)
 	}

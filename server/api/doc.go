@@ -11,11 +11,18 @@
 //
 //	go generate ./server/api
 //
-// Goroutines: those of net/http, one for each connection, which Run ends and
-// waits for.
+// Mail comes in by uploads (bodies.go, store.Uploads) and submissions
+// (submissions.go), which go through the same acceptance as SMTP: the key is
+// what makes a repetition harmless, over either way. A call of many batches
+// answers each for itself.
+//
+// Goroutines: those of net/http, one for each connection, one for each batch
+// of a submission, which its call waits for, and one that removes old uploads.
+// Run ends them and waits for them.
 //
 // Standards: RFC 6750 (bearer tokens), RFC 7617 (Basic authentication),
-// RFC 9457 (problems), RFC 4180 (CSV).
+// RFC 9110 (HTTP: conditions, Allow, Retry-After), RFC 9457 (problems),
+// RFC 4180 (CSV).
 package api
 
 //go:generate go run generate.go

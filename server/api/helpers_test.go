@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"servicesmtp.net/companion/internal/wire"
 	"servicesmtp.net/companion/server/accept"
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/billing"
@@ -28,6 +29,12 @@ import (
 )
 
 const job = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+// noLanes is a queue that nobody works.
+type noLanes struct{}
+
+func (noLanes) Enqueue(context.Context, *sql.Tx, []string) error { return nil }
+func (noLanes) Wake([]string)                                    {}
 
 // relay is an API on a real TLS port over a real store.
 type relay struct {
@@ -82,7 +89,8 @@ func start(t *testing.T, dir string) *relay {
 		t.Fatal(err)
 	}
 	r := &relay{t: t, store: st, http: client, url: "https://" + ln.Addr().String() + "/v1", log: &lockedBuffer{}}
-	r.server = New(Options{Store: st, Login: login.New(st), Plans: account.Default(), Keys: accept.New(accept.Options{Store: st, Catalogue: account.Default(), Log: slog.New(slog.DiscardHandler)}),
+	acceptor := accept.New(accept.Options{Store: st, Catalogue: account.Default(), Lanes: noLanes{}, Route: wire.Domain, Log: slog.New(slog.DiscardHandler)})
+	r.server = New(Options{Store: st, Login: login.New(st), Plans: account.Default(), Keys: acceptor, Accept: acceptor, Hostname: "relay.example",
 		Endpoints: func() []Endpoint {
 			return []Endpoint{{Host: "localhost", Port: 587, TLS: "starttls", Roles: []string{"primary"}, Store: st.Name()}}
 		},
@@ -91,9 +99,14 @@ func start(t *testing.T, dir string) *relay {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.server.Run(ctx, ln, conf) }()
+	accepting, end := context.WithCancel(context.Background())
+	accepted := make(chan error, 1)
+	go func() { accepted <- acceptor.Run(accepting) }()
 	r.stop = sync.OnceValue(func() error {
 		cancel()
-		return errors.Join(<-ended, st.Close())
+		err := <-ended
+		end() // after the API: nobody calls Accept any more
+		return errors.Join(err, <-accepted, st.Close())
 	})
 	t.Cleanup(func() {
 		if err := r.stop(); err != nil {

@@ -52,6 +52,10 @@ func (s *Server) authenticate(a huma.API) func(huma.Context, func(huma.Context))
 			s.refuse(a, ctx, err)
 			return
 		}
+		if c.device.ID != "" && !permits(c.device.Scopes, ctx.Operation()) {
+			s.refuse(a, ctx, errScope)
+			return
+		}
 		next(huma.WithValue(ctx, callerKey{}, c))
 	}
 }
@@ -95,6 +99,9 @@ func (s *Server) byToken(ctx huma.Context) (caller, error) {
 	return caller{account: account, device: device}, nil
 }
 
+// errScope says that a token may not do this.
+var errScope = errors.New("token lacks a scope")
+
 // refuse answers a call that comes from nobody we know, or too often.
 func (s *Server) refuse(a huma.API, ctx huma.Context, err error) {
 	status, detail := http.StatusInternalServerError, unexpected
@@ -110,6 +117,9 @@ func (s *Server) refuse(a huma.API, ctx huma.Context, err error) {
 			scheme = `Basic realm="relay", charset="UTF-8"`
 		}
 		ctx.SetHeader("WWW-Authenticate", scheme)
+	case errors.Is(err, errScope):
+		status, detail = http.StatusForbidden, "This token may not do that: it lacks "+scopeOf(ctx.Operation())+"."
+		ctx.SetHeader("WWW-Authenticate", `Bearer realm="relay", error="insufficient_scope", scope="`+scopeOf(ctx.Operation())+`"`) // RFC 6750 §3
 	case ctx.Context().Err() != nil:
 		status = http.StatusServiceUnavailable // nobody reads it: the caller has gone
 	default:
@@ -126,7 +136,10 @@ const unexpected = "Something went wrong in the relay. Try again later."
 // problem turns an error into an answer that tells nothing of the inside.
 func (s *Server) problem(err error) error {
 	var status huma.StatusError
+	var headers huma.HeadersError
 	switch {
+	case errors.As(err, &headers):
+		return err // one of ours with headers, see huma.ErrorWithHeaders
 	case errors.As(err, &status):
 		return status
 	case errors.Is(err, errCursor):
@@ -176,7 +189,8 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &recorder{ResponseWriter: w}
-		start := time.Now()
+		start, id := time.Now(), requestID()
+		w.Header().Set("X-Request-Id", id)
 		defer func() {
 			p := recover()
 			if p == http.ErrAbortHandler { //nolint:errorlint // what was panicked with is this very value
@@ -188,7 +202,10 @@ func (s *Server) observe(next http.Handler) http.Handler {
 					writeProblem(rec, http.StatusInternalServerError, unexpected)
 				}
 			}
-			s.Log.Info("api", "call", r.Pattern, "status", rec.status, "duration", time.Since(start).Round(time.Millisecond))
+			if s.Observe != nil {
+				s.Observe(r.Pattern, rec.status, time.Since(start))
+			}
+			s.Log.Info("api", "request", id, "call", r.Pattern, "status", rec.status, "duration", time.Since(start).Round(time.Millisecond))
 		}()
 		w.Header().Set("Cache-Control", "no-store")
 		next.ServeHTTP(rec, r)
@@ -204,11 +221,14 @@ const (
 
 // limits holds back tokens that ask too often.
 type limits struct {
+	perSecond rate.Limit
+	burst     int
+
 	mu      sync.Mutex // guards devices
 	devices map[string]*rate.Limiter
 }
 
-func newLimits() *limits { return &limits{devices: make(map[string]*rate.Limiter)} }
+func newLimits() *limits { return newLimitsOf(callsPerSecond, callsBurst) }
 
 // wait counts a call; above 0 it is refused and may be repeated after that.
 func (l *limits) wait(device string, now time.Time) time.Duration {
@@ -219,7 +239,7 @@ func (l *limits) wait(device string, now time.Time) time.Duration {
 		if len(l.devices) >= maxLimiters {
 			clear(l.devices) // bounds memory; everybody gets the burst once more
 		}
-		lim = rate.NewLimiter(callsPerSecond, callsBurst)
+		lim = rate.NewLimiter(l.perSecond, l.burst)
 		l.devices[device] = lim
 	}
 	r := lim.ReserveN(now, 1)

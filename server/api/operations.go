@@ -72,7 +72,7 @@ func (s *Server) register(a huma.API) {
 	bearer := []map[string][]string{{"bearer": {}}}
 	op := func(id, method, path, summary string, errs ...int) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Security: bearer,
-			Errors: append([]int{http.StatusUnauthorized, http.StatusTooManyRequests}, errs...)}
+			Errors: append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}, errs...)}
 	}
 	device := op("createDevice", http.MethodPost, "/devices", "Make a token for one computer")
 	device.Security, device.DefaultStatus = []map[string][]string{{"login": {}}}, http.StatusCreated
@@ -91,6 +91,8 @@ func (s *Server) register(a huma.API) {
 	add(s, a, op("getEndpoints", http.MethodGet, "/endpoints", "Where mail can be handed in"), s.endpoints)
 	add(s, a, op("getNotices", http.MethodGet, "/notices", "Words of the service for the customer", http.StatusGone), s.notices)
 	add(s, a, op("ackNotice", http.MethodPost, "/notices/{id}/ack", "Say that a notice was seen", http.StatusNotFound), s.ackNotice)
+	s.registerSending(a)
+	exemplify(a.OpenAPI().Components.Schemas)
 	// An older relay ignores what a newer companion sends beside the known.
 	for _, schema := range a.OpenAPI().Components.Schemas.Map() {
 		schema.AdditionalProperties = nil

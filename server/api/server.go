@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -39,6 +40,10 @@ type Options struct {
 	Keys      Keys
 	Endpoints func() []Endpoint // as told to companions
 	Policy    Policy
+	Accept    Acceptor
+	Hostname  string                                            // in Received
+	Running   func() bool                                       // whether mail is being delivered; nil: not asked
+	Observe   func(call string, status int, took time.Duration) // told of every answer; nil: nobody asks
 	Log       *slog.Logger
 }
 
@@ -50,19 +55,24 @@ type Server struct {
 	hub     *hub
 	limits  *limits
 	handler http.Handler
+
+	addresses *limits
+	uploads   *store.Uploads
+	readiness readiness
 }
 
 // New makes the API.
 func New(o Options) *Server {
-	s := &Server{Options: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, cursors: cursors{store: o.Store.Name()}, hub: newHub(), limits: newLimits()}
+	s := &Server{Options: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, cursors: cursors{store: o.Store.Name()}, hub: newHub(),
+		limits: newLimits(), addresses: newLimitsOf(addressPerSecond, addressBurst), uploads: o.Store.Uploads()}
 	mux := http.NewServeMux()
 	a := humago.NewWithPrefix(mux, "/v1", describe())
 	a.UseMiddleware(s.authenticate(a))
 	s.register(a)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, http.StatusNotFound, "There is no such call.")
-	})
-	s.handler = s.observe(mux)
+	mux.Handle("GET /healthz", s.HealthHandler())
+	mux.Handle("GET /readyz", s.HealthHandler())
+	mux.HandleFunc("/", fallback(mux))
+	s.handler = s.observe(s.holdBack(withTags(mux)))
 	return s
 }
 
@@ -84,6 +94,11 @@ func (s *Server) Run(ctx context.Context, ln net.Listener, conf *tls.Config) err
 		// What net/http would log are handshakes that failed, with addresses.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
+	var expiring sync.WaitGroup
+	defer expiring.Wait()
+	expiry, stop := context.WithCancel(ctx)
+	defer stop()
+	expiring.Go(func() { s.expireUploads(expiry) })
 	return serve(ctx, srv, func() error {
 		return srv.ServeTLS(lasting{listen.New(ln, listen.Limits{Conns: maxConns})}, "", "")
 	}, s.hub.stop)

@@ -16,6 +16,8 @@ type Account struct {
 // DeviceRequest asks for a token.
 type DeviceRequest struct {
 	Name string `json:"name" minLength:"1" maxLength:"100" doc:"Name of the computer, so that a person can tell tokens apart"`
+
+	Scopes []string `json:"scopes,omitempty" nullable:"false" enum:"read,send,admin" doc:"What the token may do; without: everything"`
 }
 
 // Device is a token's birth certificate; the token is told this once.
@@ -24,6 +26,8 @@ type Device struct {
 	Name    string `json:"name"`
 	Account string `json:"account"`
 	Token   string `json:"token" doc:"Bearer token; shown once and stored as a hash"`
+
+	Scopes []string `json:"scopes" nullable:"false" doc:"What it may do"`
 }
 
 // OveragePolicy is what happens at the limit of a bandwidth plan.
@@ -105,7 +109,7 @@ type Event struct {
 	Envid     string    `json:"envid" doc:"As received, or empty"`
 	ID        string    `json:"id" doc:"The message's id after 'queued as'"`
 	Recipient string    `json:"recipient"`
-	Status    string    `json:"status" enum:"delivered,deferred,failed"`
+	Status    string    `json:"status" enum:"delivered,deferred,failed,cancelled"`
 	Code      int       `json:"code" doc:"Last reply of the far server; 0: none"`
 	Enhanced  string    `json:"enhanced" doc:"RFC 3463 code, or empty"`
 	Reply     string    `json:"reply" doc:"Text after the codes"`

@@ -21,7 +21,7 @@ func (c *Config) check() error {
 	return errors.Join(
 		c.Submission.check(),
 		c.TLS.check(),
-		address("api.listen", c.API.Listen),
+		c.API.check(),
 		c.notYet(),
 		c.Delivery.check(),
 		c.Inbound.check(),
@@ -45,6 +45,14 @@ func (s Submission) check() error {
 		errs = append(errs, fmt.Errorf("submission.hostname: %q is not a host name: write the name that companions connect to", s.Hostname))
 	}
 	return errors.Join(errs...)
+}
+
+func (a API) check() error {
+	err := address("api.listen", a.Listen)
+	if a.Metrics != "" {
+		err = errors.Join(err, address("api.metrics", a.Metrics))
+	}
+	return err
 }
 
 func (t TLS) check() error {

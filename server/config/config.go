@@ -51,7 +51,8 @@ type TLS struct {
 
 // API is where companions ask.
 type API struct {
-	Listen string `toml:"listen"`
+	Listen  string `toml:"listen"`
+	Metrics string `toml:"metrics"` // host:port for Prometheus, plain HTTP; "": none
 }
 
 // Web are pages for people; not in this version.

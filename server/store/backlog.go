@@ -153,7 +153,8 @@ func (s *Store) Hold(ctx context.Context, tx *sql.Tx, f Selection) (int64, error
 		(SELECT d.id FROM deliveries d WHERE d.status = 'queued' AND `+f.where(&args)+`)`, args)
 }
 
-// Release undoes Hold: the selected recipients are due at next.
+// Release undoes Hold: the selected recipients are due at next, or when their
+// sender wanted them to leave, if that is later.
 func (s *Store) Release(ctx context.Context, tx *sql.Tx, f Selection, next time.Time) (int64, error) {
 	if f.Domain == "" {
 		if err := setHeld(ctx, tx, f, 0); err != nil {
@@ -161,7 +162,7 @@ func (s *Store) Release(ctx context.Context, tx *sql.Tx, f Selection, next time.
 		}
 	}
 	args := []any{Micros(next), Micros(Parked)}
-	return exec(ctx, tx, "release recipients", `UPDATE deliveries SET next_at = $1 WHERE id IN
+	return exec(ctx, tx, "release recipients", `UPDATE deliveries SET next_at = CASE WHEN created_at > $1 THEN created_at ELSE $1 END WHERE id IN
 		(SELECT d.id FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.status = 'queued' AND d.next_at >= $2 AND m.held = 0 AND `+f.where(&args)+`)`, args)
 }
 

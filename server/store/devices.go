@@ -19,6 +19,7 @@ type Device struct {
 	TokenHash string // SHA-256 in hexadecimal
 	CreatedAt time.Time
 	SeenAt    time.Time // to the hour
+	Scopes    string    // what the token may do: words separated by a space
 }
 
 // AddDevice stores a token and revokes the least recently seen ones above
@@ -30,8 +31,8 @@ func (s *Store) AddDevice(ctx context.Context, d Device) error {
 			d.AccountID, Micros(d.CreatedAt), MaxDevices-1); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO devices (id, account_id, name, token_hash, created_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			d.ID, d.AccountID, d.Name, d.TokenHash, Micros(d.CreatedAt), Micros(d.SeenAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO devices (id, account_id, name, token_hash, created_at, seen_at, scopes) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			d.ID, d.AccountID, d.Name, d.TokenHash, Micros(d.CreatedAt), Micros(d.SeenAt), d.Scopes)
 		return err
 	})
 	if err != nil {
@@ -44,9 +45,9 @@ func (s *Store) AddDevice(ctx context.Context, d Device) error {
 func (s *Store) DeviceByToken(ctx context.Context, hash string) (Device, Account, error) {
 	d := Device{TokenHash: hash}
 	var created, seen int64
-	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountColumns+`, d.id, d.name, d.created_at, d.seen_at
+	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountColumns+`, d.id, d.name, d.created_at, d.seen_at, d.scopes
 		FROM devices d JOIN accounts a ON a.id = d.account_id`+joinBegun+` WHERE d.token_hash = $2 AND d.revoked_at IS NULL`, Micros(time.Now()), hash),
-		&d.ID, &d.Name, &created, &seen)
+		&d.ID, &d.Name, &created, &seen, &d.Scopes)
 	if err != nil {
 		return Device{}, Account{}, fmt.Errorf("read device: %w", err)
 	}

@@ -25,6 +25,7 @@ type Message struct {
 	Received   string // our Received field with its CRLF, put in front when delivering
 	Held       bool   // waits until an operator releases it
 	At         time.Time
+	NotBefore  time.Time // zero: at once; kept with the recipients, see AddRecipients
 }
 
 // Addressee is one recipient of a new message.
@@ -78,9 +79,15 @@ func (t *IntakeTx) AddMessage(ctx context.Context, m Message) error {
 }
 
 // AddRecipients stores a message's recipients, queued and due at once, or
-// parked where the message is held.
+// parked where the message is held. Those of a message that may not leave yet
+// are due later, and count as made then: their five days begin at that moment,
+// and a release by the operator does not send them early.
 func (t *IntakeTx) AddRecipients(ctx context.Context, m Message, all []Addressee) error {
-	next := m.At
+	made := m.At
+	if m.NotBefore.After(made) {
+		made = m.NotBefore
+	}
+	next := made
 	if m.Held {
 		next = Parked
 	}
@@ -93,7 +100,7 @@ func (t *IntakeTx) AddRecipients(ctx context.Context, m Message, all []Addressee
 		case len(all) >= 10:
 			n, st = 10, stAddTen
 		}
-		args = append(args[:0], m.ID, m.AccountID, Micros(next), Micros(m.At))
+		args = append(args[:0], m.ID, m.AccountID, Micros(next), Micros(made))
 		for _, a := range all[:n] {
 			args = append(args, a.Address, a.Notify, a.Original, a.Lane)
 		}

@@ -3,7 +3,6 @@ package submission
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -83,7 +82,7 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	}
 	t := &transaction{account: account, envelopeID: opts.EnvelopeID, from: from, size: units.ByteSize(opts.Size),
 		utf8: opts.UTF8, eightBit: opts.Body == smtp.Body8BitMIME, ret: string(opts.Return)}
-	if !t.utf8 && !isASCII(from) {
+	if !t.utf8 && !accept.ASCII(from) {
 		return errNeedsUTF8
 	}
 	var err error
@@ -109,7 +108,7 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	if len(s.tx.offered) >= offeredMax {
 		return errTooMany
 	}
-	d := s.tx.decide(to)
+	d := accept.Decide(s.tx.replay, to, s.tx.utf8)
 	notify := make([]string, len(opts.Notify))
 	for i, n := range opts.Notify {
 		notify[i] = string(n)
@@ -122,28 +121,7 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	if d.Code/100 == 2 {
 		return nil
 	}
-	var class, subject, detail int
-	if _, err := fmt.Sscanf(d.Enhanced, "%d.%d.%d", &class, &subject, &detail); err != nil {
-		class = d.Code / 100
-	}
-	return reply(d.Code, class, subject, detail, d.Reply)
-}
-
-// decide answers one recipient. In a replay a stored decision is the answer;
-// an address that was not offered then is taken, and the comparison after the
-// dot tells the conflict.
-func (t *transaction) decide(to string) accept.Decision {
-	if t.replay != nil {
-		if d, ok := t.replay.Decision(to); ok {
-			d.Address = to
-			return d
-		}
-	}
-	if e := errNeedsUTF8; !t.utf8 && !isASCII(to) {
-		return accept.Decision{Address: to, Code: e.Code, Reply: e.Message,
-			Enhanced: fmt.Sprintf("%d.%d.%d", e.EnhancedCode[0], e.EnhancedCode[1], e.EnhancedCode[2])}
-	}
-	return accept.Decision{Address: to, Code: 250, Enhanced: "2.0.0"}
+	return words(accept.Reply{Code: d.Code, Enhanced: d.Enhanced, Text: d.Reply})
 }
 
 // Data implements smtp.Session.
@@ -168,7 +146,7 @@ func (s *session) Data(r io.Reader) error {
 	s.mu.Unlock()
 	s.srv.cfg.Log.Info("message accepted", "id", receipt.ID, "rcpt_count", len(t.offered), "replayed", receipt.Replayed,
 		"duration", time.Since(began))
-	return queued(receipt)
+	return words(receipt.Reply())
 }
 
 // receive reads the message and accepts it.
@@ -192,15 +170,13 @@ func (s *session) receive(t *transaction, r io.Reader) (accept.Receipt, error) {
 		Body: body, UTF8: t.utf8, EightBit: t.eightBit, Return: t.ret, Received: received(s.srv.cfg.Hostname, id, t.utf8, now)})
 }
 
-// received is our trace field. It leaves out what RFC 5321 §4.4 asks for in
-// "from": the customer's computer is nobody's business. "for" is left out too,
-// it would show one recipient to the others.
+// received is our trace field.
 func received(hostname, id string, utf8 bool, now time.Time) string {
 	with := "ESMTPSA" // RFC 3848
 	if utf8 {
 		with = "UTF8SMTPSA" // RFC 6531 §4.3
 	}
-	return fmt.Sprintf("Received: by %s with %s id %s;\r\n\t%s\r\n", hostname, with, id, now.UTC().Format(time.RFC1123Z))
+	return accept.Trace(hostname, with, id, now)
 }
 
 // afterDot turns what may be said at MAIL only into a temporary error: at the
@@ -226,13 +202,4 @@ func (s *session) refuse(err error) error {
 		log.Info("message refused", "code", r.Code)
 	}
 	return r
-}
-
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }

@@ -47,7 +47,7 @@ const RecipientMax = 50
 
 const (
 	offeredMax   = 1000            // with refused ones, which go-smtp does not count
-	maxLine      = 1_000_000       // also cuts DATA; long HTML lines are normal
+	maxLine      = accept.MaxLine  // also cuts DATA
 	maxConns     = 2000            // of one listener
 	defaultIdle  = 5 * time.Minute // RFC 5321 §4.5.3.2.7
 	defaultGrace = 20 * time.Second

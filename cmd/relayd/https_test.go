@@ -1,0 +1,421 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/textproto"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"servicesmtp.net/companion/server/api"
+)
+
+const httpsJob = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+// caller speaks HTTPS with one relay.
+type caller struct {
+	p     place
+	r     *process
+	http  *http.Client
+	token func(*http.Request)
+}
+
+func newCaller(p place, r *process, sign func(*http.Request)) *caller {
+	c := &caller{p: p, r: r, token: sign, http: &http.Client{Transport: &http.Transport{TLSClientConfig: p.trust(), ForceAttemptHTTP2: true}, Timeout: time.Minute}}
+	p.t.Cleanup(c.http.CloseIdleConnections)
+	return c
+}
+
+func (c *caller) do(method, path string, header map[string]string, body io.Reader, length int64) (*http.Response, []byte, error) {
+	req, err := http.NewRequest(method, "https://"+c.r.ready.API+"/v1"+path, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.ContentLength = length
+	for k, v := range header {
+		req.Header.Set(k, v)
+	}
+	c.token(req)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return resp, text, err
+}
+
+// upload sends a message from an offset on.
+func (c *caller) upload(content []byte, offset int) {
+	c.p.t.Helper()
+	resp, text, err := c.do("PUT", "/bodies/"+digest(content), map[string]string{"Upload-Offset": fmt.Sprint(offset), "Upload-Length": fmt.Sprint(len(content))},
+		bytes.NewReader(content[offset:]), int64(len(content)-offset))
+	if err != nil || resp.StatusCode != 200 || resp.Header.Get("Upload-Complete") != "?1" {
+		c.p.t.Fatalf("upload: %v %s", err, text)
+	}
+}
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// submit hands in one batch and tells its id, and whether it was there before.
+func (c *caller) submit(b api.NewBatch) (id string, replayed bool, err error) {
+	body, err := json.Marshal(api.Submission{Batches: []api.NewBatch{b}})
+	if err != nil {
+		return "", false, err
+	}
+	resp, text, err := c.do("POST", "/submissions", map[string]string{"Content-Type": "application/json"}, bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		return "", false, err
+	}
+	var s api.Submitted
+	if err := json.Unmarshal(text, &s); err != nil || len(s.Batches) != 1 || s.Batches[0].State != "accepted" {
+		return "", false, fmt.Errorf("submit: %d %s", resp.StatusCode, text)
+	}
+	return s.Batches[0].ID, s.Batches[0].Replayed, nil
+}
+
+// mailer speaks SMTP with the same relay.
+type mailer struct{ *textproto.Conn }
+
+func newMailer(p place, r *process) mailer {
+	p.t.Helper()
+	conn, err := tls.Dial("tcp", r.ready.SMTP[1], p.trust())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { conn.Close() })
+	m := mailer{textproto.NewConn(conn)}
+	if _, _, err := m.ReadResponse(220); err != nil {
+		p.t.Fatal(err)
+	}
+	for _, line := range []string{"EHLO localhost", "AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00alice\x00"+password))} {
+		if err := m.say(line, 2); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return m
+}
+
+func (m mailer) say(line string, class int) error {
+	if err := m.PrintfLine("%s", line); err != nil {
+		return err
+	}
+	_, _, err := m.ReadResponse(class)
+	return err
+}
+
+func (m mailer) submit(b api.NewBatch, content []byte) (id string, replayed bool, err error) {
+	all := []string{"MAIL FROM:<" + b.From + "> ENVID=" + b.Envid}
+	for _, r := range b.Recipients {
+		all = append(all, "RCPT TO:<"+r.Address+">")
+	}
+	for _, line := range all {
+		if err := m.say(line, 2); err != nil {
+			return "", false, err
+		}
+	}
+	if err := m.say("DATA", 3); err != nil {
+		return "", false, err
+	}
+	w := m.W
+	if _, err := w.Write(append(bytes.ReplaceAll(content, []byte("\r\n."), []byte("\r\n..")), ".\r\n"...)); err != nil {
+		return "", false, err
+	}
+	if err := w.Flush(); err != nil {
+		return "", false, err
+	}
+	_, text, err := m.ReadResponse(250)
+	_, id, _ = strings.Cut(text, "queued as ")
+	id, replayed = strings.CutSuffix(id, " (replayed)")
+	return id, replayed, err
+}
+
+// TestOneAcceptanceOverBothWays hands in every batch many times, over SMTP and
+// HTTPS, one after the other and at once, with recipients in any order and
+// domains in any case: each is accepted, charged and kept once.
+func TestOneAcceptanceOverBothWays(t *testing.T) {
+	p := newPlace(t)
+	addAlice(p)
+	r := p.serve()
+	web := newCaller(p, r, token(p, r))
+	const batches, ways = 12, 3
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 1))
+	t.Logf("seed %d", seed)
+	var mail []mailer
+	for range ways {
+		mail = append(mail, newMailer(p, r))
+	}
+	later := time.Now().Add(time.Hour)
+	recipients := 0
+	for n := 1; n <= batches; n++ {
+		size := []int{10, 300_000}[n%2]
+		content := []byte(fmt.Sprintf("Subject: %d\r\nBcc: hidden@example.com\r\n\r\n.dot\r\n%s", n, strings.Repeat(strings.Repeat("x", 70)+"\r\n", size/72+1)))
+		web.upload(content, 0)
+		b := api.NewBatch{Envid: fmt.Sprintf("sb1.%s.%d", httpsJob, n), From: "news@example.com", Body: digest(content)}
+		for i := range 1 + random.IntN(6) {
+			b.Recipients = append(b.Recipients, api.NewRecipient{Address: fmt.Sprintf("user%d@d%d.example", i, n)})
+			recipients++
+		}
+		var mu sync.Mutex
+		fresh, ids := 0, map[string]int{}
+		note := func(way, id string, replayed bool, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Errorf("batch %d over %s: %v", n, way, err)
+			}
+			if ids[id]++; !replayed {
+				fresh++
+			}
+		}
+		var steps []func()
+		for i := range ways {
+			shuffled := b
+			shuffled.Recipients = append([]api.NewRecipient(nil), b.Recipients...)
+			random.Shuffle(len(shuffled.Recipients), func(i, j int) {
+				shuffled.Recipients[i], shuffled.Recipients[j] = shuffled.Recipients[j], shuffled.Recipients[i]
+			})
+			shuffled.Recipients[0].Address = strings.ReplaceAll(shuffled.Recipients[0].Address, ".example", ".EXAMPLE")
+			hour := shuffled
+			if random.IntN(2) == 0 {
+				hour.NotBefore = &later // no part of what makes a batch the same
+			}
+			steps = append(steps,
+				func() { id, again, err := mail[i].submit(shuffled, content); note("SMTP", id, again, err) },
+				func() { id, again, err := web.submit(hour); note("HTTPS", id, again, err) })
+		}
+		random.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
+		if random.IntN(3) == 0 {
+			for _, step := range steps {
+				step()
+			}
+		} else {
+			var all sync.WaitGroup
+			for _, step := range steps {
+				all.Go(step)
+			}
+			all.Wait()
+		}
+		if fresh != 1 || len(ids) != 1 {
+			t.Errorf("batch %d: %d acceptances, ids %v", n, fresh, ids)
+		}
+	}
+	status, q := call[api.Quota](p, r, "GET", "/quota", "", web.token)
+	if status != 200 || q.EmailsUsed != int64(recipients) {
+		t.Errorf("%d e-mails counted, want %d", q.EmailsUsed, recipients)
+	}
+	if _, j := call[api.Job](p, r, "GET", "/jobs/"+httpsJob, "", web.token); len(j.Batches) != batches {
+		t.Errorf("%d batches, want %d", len(j.Batches), batches)
+	}
+	if code, _ := r.end(syscall.SIGTERM); code != exitDone {
+		t.Errorf("exit %d", code)
+	}
+	st := p.open()
+	defer st.Close()
+	var messages int
+	if err := st.Reader().QueryRow(`SELECT count(*) FROM messages`).Scan(&messages); err != nil || messages != batches {
+		t.Errorf("%d messages, want %d, %v", messages, batches, err)
+	}
+}
+
+// TestKillDuringUpload kills the relay while an upload runs, again and again:
+// it goes on where it was, and what comes out is the whole message.
+func TestKillDuringUpload(t *testing.T) {
+	p := newPlace(t)
+	addAlice(p)
+	content := []byte("Subject: large\r\n\r\n" + strings.Repeat(strings.Repeat("0123456789", 7)+"\r\n", 40_000))
+	sum := digest(content)
+	r := p.serve()
+	sign := token(p, r)
+	at, resumed := 0, 0
+	for round := 1; round <= 3; round++ {
+		web := newCaller(p, r, sign)
+		pipe, feed := io.Pipe()
+		ended := make(chan error, 1)
+		from := at
+		go func() {
+			_, _, err := web.do("PUT", "/bodies/"+sum, map[string]string{"Upload-Offset": fmt.Sprint(from), "Upload-Length": fmt.Sprint(len(content))},
+				pipe, int64(len(content)-from))
+			pipe.CloseWithError(io.ErrClosedPipe)
+			ended <- err
+		}()
+		sent, err := feed.Write(content[from : from+600_000])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at < from+200_000 { // until much of it is there
+			time.Sleep(20 * time.Millisecond)
+			at = web.offset(sum)
+		}
+		if code, _ := r.end(syscall.SIGKILL); code == exitDone {
+			t.Fatal("the relay was not killed")
+		}
+		feed.CloseWithError(io.ErrClosedPipe)
+		if err := <-ended; err == nil {
+			t.Fatal("an upload to a dead relay ended well")
+		}
+		r = p.serve()
+		at = newCaller(p, r, sign).offset(sum)
+		if at < from+200_000 || at > from+sent {
+			t.Fatalf("round %d: %d bytes are there, %d were, %d were sent", round, at, from+200_000, from+sent)
+		}
+		resumed++
+	}
+	web := newCaller(p, r, sign)
+	web.upload(content, at)
+	b := api.NewBatch{Envid: "sb1." + httpsJob + ".1", From: "news@example.com", Body: sum, Recipients: []api.NewRecipient{{Address: "anna@example.net"}}}
+	if _, again, err := web.submit(b); err != nil || again {
+		t.Fatalf("submit: %v %v", again, err)
+	}
+	delivered := p.wait("out")
+	if !bytes.HasSuffix(delivered, content) {
+		t.Errorf("%d bytes were delivered, %d uploaded", len(delivered), len(content))
+	}
+	if code, _ := r.end(syscall.SIGTERM); code != exitDone {
+		t.Errorf("exit %d", code)
+	}
+	t.Logf("went on %d times, last at %d of %d", resumed, at, len(content))
+}
+
+func (c *caller) offset(sum string) int {
+	c.p.t.Helper()
+	resp, _, err := c.do("HEAD", "/bodies/"+sum, nil, nil, 0)
+	if err != nil {
+		c.p.t.Fatal(err)
+	}
+	n := 0
+	fmt.Sscan(resp.Header.Get("Upload-Offset"), &n)
+	return n
+}
+
+// wait reads the one message that comes into the maildir.
+func (p place) wait(folder string) []byte {
+	p.t.Helper()
+	pattern := filepath.Join(filepath.Dir(p.config), folder, "*", "new", "*")
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		for _, try := range []string{pattern, filepath.Join(filepath.Dir(p.config), folder, "new", "*")} {
+			if found, _ := filepath.Glob(try); len(found) == 1 {
+				text, err := os.ReadFile(found[0])
+				if err != nil {
+					p.t.Fatal(err)
+				}
+				return text
+			}
+		}
+	}
+	p.t.Fatal("no message came")
+	return nil
+}
+
+// TestNotBeforeLeavesThen holds that mail leaves when its hour comes, and not
+// when a sweep happens to find it.
+func TestNotBeforeLeavesThen(t *testing.T) {
+	p := newPlace(t)
+	addAlice(p)
+	r := p.serve()
+	web := newCaller(p, r, token(p, r))
+	content := []byte("Subject: later\r\n\r\nlater\r\n")
+	web.upload(content, 0)
+	hour := time.Now().Add(3 * time.Second)
+	b := api.NewBatch{Envid: "sb1." + httpsJob + ".1", From: "news@example.com", Body: digest(content), NotBefore: &hour,
+		Recipients: []api.NewRecipient{{Address: "anna@example.net"}}}
+	id, _, err := web.submit(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, m := call[api.Message](p, r, "GET", "/messages/"+id, "", web.token); m.Recipients[0].Status != "queued" {
+		t.Errorf("before its hour: %+v", m)
+	}
+	p.wait("out")
+	if late := time.Since(hour); late < 0 || late > 10*time.Second {
+		t.Errorf("it left %s after its hour", late)
+	}
+	r.end(syscall.SIGTERM)
+}
+
+// TestKillDuringSubmission kills the relay at any moment of a call of many
+// batches and makes the same call again: every batch is accepted once.
+func TestKillDuringSubmission(t *testing.T) {
+	p := newPlace(t)
+	addAlice(p)
+	r := p.serve()
+	sign := token(p, r)
+	content := []byte("Subject: many\r\n\r\n" + strings.Repeat(strings.Repeat("y", 70)+"\r\n", 5000))
+	newCaller(p, r, sign).upload(content, 0)
+	const rounds, batches, recipients = 6, 60, 3
+	answered, random := 0, rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
+	for round := range rounds {
+		var all api.Submission
+		for n := range batches {
+			b := api.NewBatch{Envid: fmt.Sprintf("sb1.%s.%d", httpsJob, round*batches+n+1), From: "news@example.com", Body: digest(content)}
+			for i := range recipients {
+				b.Recipients = append(b.Recipients, api.NewRecipient{Address: fmt.Sprintf("user%d@d%d.example", i, n%7)})
+			}
+			all.Batches = append(all.Batches, b)
+		}
+		body, err := json.Marshal(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(c *caller) (s api.Submitted, err error) {
+			_, text, err := c.do("POST", "/submissions", map[string]string{"Content-Type": "application/json"}, bytes.NewReader(body), int64(len(body)))
+			if err == nil {
+				err = json.Unmarshal(text, &s)
+			}
+			return s, err
+		}
+		first := make(chan api.Submitted, 1)
+		web := newCaller(p, r, sign)
+		go func() {
+			s, _ := send(web)
+			first <- s
+		}()
+		time.Sleep(time.Duration(random.IntN(25)) * time.Millisecond)
+		r.end(syscall.SIGKILL)
+		before := <-first
+		r = p.serve()
+		after, err := send(newCaller(p, r, sign))
+		if err != nil || len(after.Batches) != batches {
+			t.Fatalf("round %d: %v, %d answers", round, err, len(after.Batches))
+		}
+		for i, b := range after.Batches {
+			if b.State != "accepted" {
+				t.Errorf("round %d: %+v", round, b)
+			}
+			if b.Replayed {
+				answered++
+			}
+			if len(before.Batches) == batches && before.Batches[i].State == "accepted" && before.Batches[i].ID != b.ID {
+				t.Errorf("round %d: %s was accepted as %s and as %s", round, b.Envid, before.Batches[i].ID, b.ID)
+			}
+		}
+	}
+	t.Logf("%d of %d batches had been accepted when the relay was killed", answered, rounds*batches)
+	r.end(syscall.SIGTERM)
+	st := p.open()
+	defer st.Close()
+	for query, want := range map[string]int{`SELECT count(*) FROM messages`: rounds * batches, `SELECT count(*) FROM deliveries`: rounds * batches * recipients,
+		`SELECT sum(emails) FROM usage_periods`: rounds * batches * recipients, `SELECT count(*) FROM bodies`: 1} {
+		var got int
+		if err := st.Reader().QueryRow(query).Scan(&got); err != nil || got != want {
+			t.Errorf("%s: got %d, want %d, %v", query, got, want, err)
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package api
+
+import "github.com/danielgtaylor/huma/v2"
+
+// exemplify adds examples of whole answers to the document. Fields of their
+// own have theirs as tags.
+func exemplify(schemas huma.Registry) {
+	const (
+		key = "sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1"
+		id  = "01JDJ9A2M8R6W3F5H7K0P4S1TV"
+		sum = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+	)
+	type object = map[string]any
+	recipient := object{"address": "anna@example.net", "decision": "accepted", "code": 250, "enhanced": "2.0.0", "reply": ""}
+	for name, example := range map[string]any{
+		"DeviceRequest": object{"name": "office computer", "scopes": []string{"read", "send"}},
+		"BatchKeys":     object{"envids": []string{key}},
+		"Submission": object{"batches": []object{{"envid": key, "from": "news@example.com", "body": sum, "not_before": "2027-01-08T07:00:00Z",
+			"recipients": []object{{"address": "anna@example.net", "notify": []string{"FAILURE"}}}}}},
+		"Submitted": object{"batches": []object{{"envid": key, "state": "accepted", "id": id, "code": 250, "enhanced": "2.0.0", "reply": "queued as " + id,
+			"recipients": []object{recipient}}}},
+		"Batches": object{"batches": []object{{"envid": key, "state": "accepted", "id": id, "accepted_at": "2027-01-07T09:30:00Z",
+			"recipients": []object{recipient}}}},
+		"Cancellations": object{"batches": []object{{"envid": key, "state": "cancelled", "id": id, "cancelled": 1, "left": 0}}},
+		"Event": object{"at": "2027-01-08T07:00:04Z", "envid": key, "id": id, "recipient": "anna@example.net", "status": "delivered",
+			"code": 250, "enhanced": "2.0.0", "reply": "OK"},
+		"OveragePolicy": object{"policy": "stop"},
+	} {
+		if s, ok := schemas.Map()[name]; ok {
+			s.Examples = []any{example}
+		}
+	}
+}
