@@ -28,7 +28,7 @@ type rule struct {
 }
 
 // shared is what both halves may use; it knows neither.
-var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders", "internal/authority"}
+var shared = []string{"internal/wire", "internal/units", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders", "internal/authority", "internal/csvsafe"}
 
 func with(more ...string) []string { return append(slices.Clone(shared), more...) }
 
@@ -36,6 +36,7 @@ var rules = map[string]rule{
 	"":                   {nil, "holds tests about the module only"},
 	"internal/units":     {nil, "pure: sizes and rates"},
 	"internal/wire":      {nil, "pure: what both halves agree on"},
+	"internal/csvsafe":   {nil, "tables for spreadsheets, no mail"},
 	"internal/durable":   {nil, "files, no mail"},
 	"internal/listen":    {nil, "connections, no mail"},
 	"internal/lite":      {nil, "SQLite, no tables"},
