@@ -74,6 +74,7 @@ var rules = map[string]rule{
 
 	"server/account":    {[]string{"internal/units"}, "pure rules of plans and periods"},
 	"server/store":      {with("server/account"), "SQL, no rules"},
+	"server/notify":     {with(), "pure: values in, words and mail out; no store, no clock"},
 	"server/accept":     {with("server/account", "server/store"), "the one transaction"},
 	"server/submission": {with("server/accept", "server/account", "server/store"), "SMTP in"},
 	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
@@ -100,6 +101,7 @@ var guarded = map[string]rule{
 	"fyne.io/systray":                 {[]string{"cmd/companion"}, "Fyne starts it; one place reaches past Fyne"},
 	"github.com/mjl-/mox":             {[]string{"server/delivery"}, "its API is at version 0"},
 	"github.com/riverqueue":           {[]string{"server/queue", "server/store"}, "jobs can be rebuilt from the table; nobody else may rely on them"},
+	"github.com/emersion/go-message":  {[]string{"server/notify"}, "one writer of MIME"},
 	"github.com/zalando/go-keyring":   {[]string{"app/secret"}, "one worker, one deadline"},
 	"modernc.org/sqlite":              {[]string{"internal/lite", "server/store", "app/spool", "app/reports"}, "SQL stays in the stores"},
 	"github.com/pressly/goose":        {[]string{"internal/lite"}, "one way to migrate"},
