@@ -76,6 +76,7 @@ var rules = map[string]rule{
 	"server/store":      {with("server/account"), "SQL, no rules"},
 	"server/notify":     {with(), "pure: values in, words and mail out; no store, no clock"},
 	"server/accept":     {with("server/account", "server/store"), "the one transaction"},
+	"server/tell":       {with("server/account", "server/accept", "server/notify", "server/store"), "notice and mail in one transaction; no rules"},
 	"server/submission": {with("server/accept", "server/account", "server/store"), "SMTP in"},
 	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
 	"server/queue":      {with("server/store", "server/delivery"), "decides when delivery runs"},

@@ -80,9 +80,9 @@ func (s *Store) AccountByID(ctx context.Context, id string) (Account, error) {
 	return a, nil
 }
 
-// Accounts lists all accounts by name.
+// Accounts lists the customers' accounts by name, not the service's own.
 func (s *Store) Accounts(ctx context.Context) ([]Account, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts a ORDER BY a.name`)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts a WHERE a.id <> '`+ServiceID+`' ORDER BY a.name`)
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
 	}
