@@ -83,7 +83,7 @@ var rules = map[string]rule{
 	"server/config":     {with(), "one file; knows no part"},
 	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":      {with("server/store"), "passwords and tokens"},
-	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login"),
+	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login", "server/notify", "server/tell"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
 	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},

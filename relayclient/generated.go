@@ -416,7 +416,10 @@ type Notice struct {
 	Body    string     `json:"body"`
 	ID      int64      `json:"id"`
 
-	// Kind quota, blocked, held, ...
+	// Key A newer notice of the same key takes this one's place; missing: none does
+	Key *string `json:"key,omitempty"`
+
+	// Kind usage, near_limit, over_limit, blocked_until, active_again, heavy_use, renewal_due, ended, month_report, payment_request, payment_received, credit_granted, held, released, blocked, unblocked; more may come
 	Kind     string         `json:"kind"`
 	Severity NoticeSeverity `json:"severity"`
 	Subject  string         `json:"subject"`

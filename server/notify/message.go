@@ -16,6 +16,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
+// ErrAddress says that the customer's address cannot be written to.
+var ErrAddress = errors.New("not an address")
+
 // Message is a mail as it is handed to delivery.
 type Message struct {
 	Recipient string // with an ASCII domain
@@ -32,7 +35,7 @@ func (w Written) Message(l Letter) (Message, error) {
 	}
 	to, eai, err := address(l.To)
 	if err != nil {
-		return Message{}, fmt.Errorf("read recipient: %w", err)
+		return Message{}, fmt.Errorf("read recipient: %w", ErrAddress) // without the text: it holds the address
 	}
 	if l.ID == "" || strings.ContainsFunc(l.ID, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		return Message{}, errors.New("letter without a usable id")

@@ -6,7 +6,8 @@
 // notice without its mail, no mail without its notice, and nothing at all when
 // what the caller writes with it does not commit. A mail that cannot be
 // delivered is told to nobody but the operator, as an error of the service's
-// account. Which notices are due is the rules' to say.
+// account. A customer whose reference address is none gets the notice alone;
+// the log says so. Which notices are due is the rules' to say.
 //
 // It starts no goroutine and keeps nothing.
 package tell
@@ -85,7 +86,7 @@ func (t *Teller) Tell(ctx context.Context, n News) (told bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("tell customer: %w", err)
 	}
-	post, err := t.write(ctx, words, letter)
+	post, err := t.write(ctx, n.Account.ID, words, letter)
 	if err != nil {
 		return false, fmt.Errorf("tell customer: %w", err)
 	}
@@ -108,11 +109,17 @@ func (t *Teller) Tell(ctx context.Context, n News) (told bool, err error) {
 }
 
 // write takes the mail in; nil: there is none.
-func (t *Teller) write(ctx context.Context, words notify.Written, letter notify.Letter) (*accept.Post, error) {
+func (t *Teller) write(ctx context.Context, accountID string, words notify.Written, letter notify.Letter) (*accept.Post, error) {
 	if !t.Mail {
 		return nil, nil
 	}
 	m, err := words.Message(letter)
+	if errors.Is(err, notify.ErrAddress) {
+		// A hold must not fail because of it, and a report that fails every day
+		// helps nobody.
+		t.Log.Error("customer's reference address cannot be used: told in the companion only", "account", accountID, "kind", words.Kind)
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -293,11 +293,17 @@ func TestWhatCannotBeWrittenIsNotTold(t *testing.T) {
 	n := open(t, t.TempDir())
 	alice := n.alice()
 	alice.Email = "nobody"
-	if told, err := n.Tell(t.Context(), News{Account: alice, Notice: usage}); told || err == nil {
+	if told, err := n.Tell(t.Context(), News{Account: alice, Notice: usage}); !told || err != nil {
 		t.Errorf("an address that is none: %v, %v", told, err)
 	}
-	if got := n.counts(); got != (counts{}) {
-		t.Errorf("left behind: %+v", got)
+	if got, want := n.counts(), (counts{Notices: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if told, err := n.Tell(t.Context(), News{Account: alice, Notice: notify.PaymentRequest{}}); told || err == nil {
+		t.Errorf("a request for nothing: %v, %v", told, err)
+	}
+	if got, want := n.counts(), (counts{Notices: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if _, err := n.Post.Write(t.Context(), accept.Letter{Content: io.LimitReader(nil, 0)}); err == nil {
 		t.Error("a letter to nobody was written")
