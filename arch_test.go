@@ -76,6 +76,7 @@ var rules = map[string]rule{
 	"server/store":      {with("server/account"), "SQL, no rules"},
 	"server/notify":     {with(), "pure: values in, words and mail out; no store, no clock"},
 	"server/accept":     {with("server/account", "server/store"), "the one transaction"},
+	"server/monthly":    {with("server/account", "server/notify", "server/store"), "reads the figures of a month; no rules"},
 	"server/tell":       {with("server/account", "server/accept", "server/notify", "server/store"), "notice and mail in one transaction; no rules"},
 	"server/submission": {with("server/accept", "server/account", "server/store"), "SMTP in"},
 	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
@@ -83,7 +84,7 @@ var rules = map[string]rule{
 	"server/config":     {with(), "one file; knows no part"},
 	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":      {with("server/store"), "passwords and tokens"},
-	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login", "server/notify", "server/tell"),
+	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login", "server/notify", "server/tell", "server/monthly"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
 	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},

@@ -98,3 +98,31 @@ func TestTheServiceAccountStaysAsItIs(t *testing.T) {
 	p.must("", "errors", "@service")
 	p.must("", "account", "show", "@service")
 }
+
+func TestReportShow(t *testing.T) {
+	p := newPlace(t)
+	p.must("secret-of-alice\n", "account", "add", "alice", "--plan", "standard", "--email", "alice@kunde.example", "--password-stdin")
+	st := p.open()
+	alice, err := st.AccountByName(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, args := range map[string][]any{
+		`INSERT INTO usage_days (account_id, day, emails, bytes) VALUES ($1, '2026-02-01', 1200, 24000000)`: {alice.ID},
+		`INSERT INTO events (account_id, message_id, recipient, status, code, enhanced, reply, at) VALUES ($1, 'M', 'gone@x.example', 'failed', 550, '5.1.1', 'no', $2)`: {alice.ID, time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC).UnixMicro()},
+	} {
+		if _, err := st.Writer().Exec(query, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report-show.txt", p.must("", "report", "show", "alice", "2026-02"))
+	golden(t, "report-show.json", p.must("", "report", "show", "alice", "2026-02", "--json"))
+	for args, say := range map[string]string{"alice 2026-03": "sent nothing", "alice 2026-13": "2026-11", "bob 2026-02": "no account", "@service 2026-02": "own account"} {
+		if r := p.command("", append([]string{"report", "show"}, strings.Fields(args)...)...); r.code != exitFailed || !strings.Contains(r.stderr, say) {
+			t.Errorf("%s: %+v", args, r)
+		}
+	}
+}

@@ -47,17 +47,18 @@ func NewAdmin(o AdminOptions) *Admin {
 	}
 	a := &Admin{AdminOptions: o, mux: http.NewServeMux()}
 	for pattern, handle := range map[string]adminCall{
-		"GET /accounts":                  a.listAccounts,
-		"POST /accounts":                 a.addAccount,
-		"GET /accounts/{name}":           a.showAccount,
-		"POST /accounts/{name}/{action}": a.changeStatus,
-		"PUT /accounts/{name}/plan":      a.setPlan,
-		"PUT /accounts/{name}/password":  a.setPassword,
-		"GET /accounts/{name}/usage":     a.showUsage,
-		"GET /accounts/{name}/errors":    a.listErrors,
-		"GET /plans":                     a.listPlans,
-		"GET /queue":                     a.listQueue,
-		"POST /queue/{action}":           a.changeQueue,
+		"GET /accounts":                        a.listAccounts,
+		"POST /accounts":                       a.addAccount,
+		"GET /accounts/{name}":                 a.showAccount,
+		"POST /accounts/{name}/{action}":       a.changeStatus,
+		"PUT /accounts/{name}/plan":            a.setPlan,
+		"PUT /accounts/{name}/password":        a.setPassword,
+		"GET /accounts/{name}/usage":           a.showUsage,
+		"GET /accounts/{name}/errors":          a.listErrors,
+		"GET /accounts/{name}/reports/{month}": a.showReport,
+		"GET /plans":                           a.listPlans,
+		"GET /queue":                           a.listQueue,
+		"POST /queue/{action}":                 a.changeQueue,
 	} {
 		a.mux.Handle(pattern, a.answer(handle))
 	}
