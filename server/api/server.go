@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -82,6 +83,11 @@ func (s *Server) Run(ctx context.Context, ln net.Listener, conf *tls.Config) err
 		// What net/http would log are handshakes that failed, with addresses.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
+	watching, stopWatching := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { s.watch(watching) })
+	defer watcher.Wait()
+	defer stopWatching()
 	return serve(ctx, srv, func() error {
 		return srv.ServeTLS(lasting{listen.New(ln, listen.Limits{Conns: maxConns})}, "", "")
 	}, s.hub.stop)
