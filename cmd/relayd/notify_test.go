@@ -108,7 +108,7 @@ func TestReportShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for query, args := range map[string][]any{
-		`INSERT INTO usage_days (account_id, day, emails, bytes) VALUES ($1, '2026-02-01', 1200, 24000000)`: {alice.ID},
+		`INSERT INTO usage_days (account_id, day, emails, bytes) VALUES ($1, '2026-02-01', 1200, 24000000)`:                                                              {alice.ID},
 		`INSERT INTO events (account_id, message_id, recipient, status, code, enhanced, reply, at) VALUES ($1, 'M', 'gone@x.example', 'failed', 550, '5.1.1', 'no', $2)`: {alice.ID, time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC).UnixMicro()},
 	} {
 		if _, err := st.Writer().Exec(query, args...); err != nil {
