@@ -28,7 +28,7 @@ type rule struct {
 }
 
 // shared is what both halves may use; it knows neither.
-var shared = []string{"internal/wire", "internal/units", "internal/money", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders", "internal/authority"}
+var shared = []string{"internal/wire", "internal/units", "internal/money", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders", "internal/authority", "internal/csvsafe"}
 
 func with(more ...string) []string { return append(slices.Clone(shared), more...) }
 
@@ -37,6 +37,7 @@ var rules = map[string]rule{
 	"internal/units":     {nil, "pure: sizes and rates"},
 	"internal/money":     {nil, "pure: amounts of a currency"},
 	"internal/wire":      {nil, "pure: what both halves agree on"},
+	"internal/csvsafe":   {nil, "tables for spreadsheets, no mail"},
 	"internal/durable":   {nil, "files, no mail"},
 	"internal/listen":    {nil, "connections, no mail"},
 	"internal/lite":      {nil, "SQLite, no tables"},
@@ -75,7 +76,10 @@ var rules = map[string]rule{
 	"server/account":    {[]string{"internal/units"}, "pure rules of plans and periods"},
 	"server/store":      {with("server/account"), "SQL, no rules"},
 	"server/billing":    {with("server/account", "server/store"), "one transaction for each event of an account's plan"},
+	"server/notify":     {with(), "pure: values in, words and mail out; no store, no clock"},
 	"server/accept":     {with("server/account", "server/store", "server/billing"), "the one transaction"},
+	"server/monthly":    {with("server/account", "server/notify", "server/store"), "reads the figures of a month; no rules"},
+	"server/tell":       {with("server/account", "server/accept", "server/billing", "server/notify", "server/store"), "notice and mail in one transaction; no rules"},
 	"server/submission": {with("server/accept", "server/account", "server/billing", "server/store"), "SMTP in"},
 	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
 	"server/queue":      {with("server/store", "server/delivery"), "decides when delivery runs"},
@@ -83,7 +87,7 @@ var rules = map[string]rule{
 	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":      {with("server/store"), "passwords and tokens"},
 	"server/metrics":    {with("server/accept", "server/delivery", "server/store"), "counts, decides nothing; nobody but the composition root knows it"},
-	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login"),
+	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login", "server/notify", "server/tell", "server/monthly"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
 	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},
@@ -102,6 +106,7 @@ var guarded = map[string]rule{
 	"fyne.io/systray":                 {[]string{"cmd/companion"}, "Fyne starts it; one place reaches past Fyne"},
 	"github.com/mjl-/mox":             {[]string{"server/delivery"}, "its API is at version 0"},
 	"github.com/riverqueue":           {[]string{"server/queue", "server/store"}, "jobs can be rebuilt from the table; nobody else may rely on them"},
+	"github.com/emersion/go-message":  {[]string{"server/notify"}, "one writer of MIME"},
 	"github.com/zalando/go-keyring":   {[]string{"app/secret"}, "one worker, one deadline"},
 	"modernc.org/sqlite":              {[]string{"internal/lite", "server/store", "app/spool", "app/reports"}, "SQL stays in the stores"},
 	"github.com/pressly/goose":        {[]string{"internal/lite"}, "one way to migrate"},

@@ -419,6 +419,23 @@ type Batches struct {
 	Batches []Batch `json:"batches"`
 }
 
+// Bill defines model for Bill.
+type Bill struct {
+	// AmountMinor In the currency's smallest unit
+	AmountMinor    int64 `json:"amount_minor"`
+	CreditedBytes  int64 `json:"credited_bytes"`
+	CreditedEmails int64 `json:"credited_emails"`
+
+	// Currency ISO 4217
+	Currency string `json:"currency"`
+
+	// Reference Of the payment request
+	Reference string `json:"reference"`
+
+	// Tier Surcharge that covers the month
+	Tier string `json:"tier"`
+}
+
 // Cancellations Example: {"batches":[{"cancelled":1,"envid":"sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","left":0,"state":"cancelled"}]}
 type Cancellations struct {
 	Batches []CancelledBatch `json:"batches"`
@@ -660,6 +677,14 @@ type JobBatch struct {
 // JobBatchState defines model for JobBatch.State.
 type JobBatchState string
 
+// KindCount defines model for KindCount.
+type KindCount struct {
+	Addresses int64 `json:"addresses"`
+
+	// Kind no-address, no-domain, disabled, full, too-large, unwanted, unreachable, other; more may come
+	Kind string `json:"kind"`
+}
+
 // Message defines model for Message.
 type Message struct {
 	AcceptedAt time.Time `json:"accepted_at"`
@@ -706,6 +731,44 @@ type MessageRecipient struct {
 
 // MessageRecipientStatus defines model for MessageRecipient.Status.
 type MessageRecipientStatus string
+
+// MonthReport defines model for MonthReport.
+type MonthReport struct {
+	// AverageBytes Size of an e-mail
+	AverageBytes int64 `json:"average_bytes"`
+	Bill         *Bill `json:"bill,omitempty"`
+	Bytes        int64 `json:"bytes"`
+
+	// BytesLimit 0: none
+	BytesLimit int64 `json:"bytes_limit"`
+
+	// ClosedAt When the month was closed; missing: its bill is not known yet
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+
+	// Days Days on which anything was sent, oldest first
+	Days   []UsageDay `json:"days"`
+	Emails int64      `json:"emails"`
+
+	// EmailsLimit 0: none
+	EmailsLimit  int64       `json:"emails_limit"`
+	ErrorsByKind []KindCount `json:"errors_by_kind"`
+
+	// FailedAddresses Addresses in error, each once
+	FailedAddresses int64     `json:"failed_addresses"`
+	From            time.Time `json:"from"`
+
+	// Month YYYY-MM in the account's zone
+	Month string `json:"month"`
+
+	// Percent Of the plan's allowance
+	Percent int64 `json:"percent"`
+
+	// Plan Title of the plan
+	Plan string `json:"plan"`
+
+	// To Not included
+	To time.Time `json:"to"`
+}
 
 // NewBatch defines model for NewBatch.
 type NewBatch struct {
@@ -765,7 +828,10 @@ type Notice struct {
 	Body    string     `json:"body"`
 	ID      int64      `json:"id"`
 
-	// Kind quota, blocked, held, ...
+	// Key A newer notice of the same key takes this one's place; missing: none does
+	Key *string `json:"key,omitempty"`
+
+	// Kind usage, near_limit, over_limit, blocked_until, active_again, heavy_use, renewal_due, ended, month_report, payment_request, payment_received, credit_granted, held, released, blocked, unblocked; more may come
 	Kind     string         `json:"kind"`
 	Severity NoticeSeverity `json:"severity"`
 	Subject  string         `json:"subject"`
@@ -1221,6 +1287,11 @@ type ClientInterface interface {
 	// Corresponds with GET /quota (the `GetQuota` operationId).
 	GetQuota(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetReport The report of one month
+	//
+	// Corresponds with GET /reports/{month} (the `GetReport` operationId).
+	GetReport(ctx context.Context, month string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SubmitWithBody Hand in batches
 	//
 	// Every batch has its own answer, which is SMTP's. A batch is accepted once, whichever way it comes and however often.
@@ -1634,6 +1705,21 @@ func (c *Calls) GetPolicy(ctx context.Context, reqEditors ...RequestEditorFn) (*
 // Corresponds with GET /quota (the `GetQuota` operationId).
 func (c *Calls) GetQuota(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetQuotaRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetReport The report of one month
+//
+// Corresponds with GET /reports/{month} (the `GetReport` operationId).
+func (c *Calls) GetReport(ctx context.Context, month string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReportRequest(c.Server, month)
 	if err != nil {
 		return nil, err
 	}
@@ -2520,6 +2606,40 @@ func NewGetQuotaRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewGetReportRequest constructs an http.Request for the GetReport method
+func NewGetReportRequest(server string, month string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "month", month, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reports/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewSubmitRequest calls the generic Submit builder with application/json body
 func NewSubmitRequest(server string, body SubmitJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2846,6 +2966,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /quota (the `GetQuota` operationId).
 	GetQuotaWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetQuotaResponse, error)
+
+	// GetReportWithResponse The report of one month
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /reports/{month} (the `GetReport` operationId).
+	GetReportWithResponse(ctx context.Context, month string, reqEditors ...RequestEditorFn) (*GetReportResponse, error)
 
 	// SubmitWithBodyWithResponse Hand in batches
 	//
@@ -3719,6 +3846,49 @@ func (r GetQuotaResponse) ContentType() string {
 	return ""
 }
 
+type GetReportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MonthReport
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SubmitResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4128,6 +4298,19 @@ func (c *ClientWithResponses) GetQuotaWithResponse(ctx context.Context, reqEdito
 		return nil, err
 	}
 	return ParseGetQuotaResponse(rsp)
+}
+
+// GetReportWithResponse The report of one month
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /reports/{month} (the `GetReport` operationId).
+func (c *ClientWithResponses) GetReportWithResponse(ctx context.Context, month string, reqEditors ...RequestEditorFn) (*GetReportResponse, error) {
+	rsp, err := c.GetReport(ctx, month, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReportResponse(rsp)
 }
 
 // SubmitWithBodyWithResponse Hand in batches
@@ -5470,6 +5653,74 @@ func ParseGetQuotaResponse(rsp *http.Response) (*GetQuotaResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetReportResponse parses an HTTP response from a GetReportWithResponse call
+func ParseGetReportResponse(rsp *http.Response) (*GetReportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MonthReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorModel

@@ -233,6 +233,14 @@ func (c *Client) Errors(ctx context.Context, p Page) (Errors, error) {
 	})
 }
 
+// Report is what the account sent in a month, written as "2026-11". A month
+// without anything is ErrNotFound.
+func (c *Client) Report(ctx context.Context, month string) (MonthReport, error) {
+	return call[MonthReport](ctx, c, 0, func(ctx context.Context, edit RequestEditorFn) (*http.Response, error) {
+		return c.calls.GetReport(ctx, month, edit)
+	})
+}
+
 // Policy is the pace and the limits that the relay sets.
 func (c *Client) Policy(ctx context.Context) (Policy, error) {
 	return call[Policy](ctx, c, 0, func(ctx context.Context, edit RequestEditorFn) (*http.Response, error) {

@@ -103,12 +103,7 @@ func refused(err error) bool {
 // readNotices reads the notices that came since the last time.
 func (f *Follower) readNotices(ctx context.Context) error {
 	for range maxPages {
-		var page relayclient.Notices
-		n, err := f.list(ctx, listNotices, func(c *relayclient.Client, from string) (int, string, error) {
-			var err error
-			page, err = c.Notices(ctx, relayclient.Page{Cursor: from, Limit: pageSize})
-			return len(page.Notices), page.Cursor, err
-		}, func(from string) error { return f.cache.storeNotices(ctx, f.Name, from, page) })
+		n, err := f.noticePage(ctx, 0)
 		if err != nil || n == 0 {
 			return err
 		}

@@ -21,6 +21,6 @@
 // logs no addresses. It is a cache: a damaged file, or one of a newer version,
 // is set aside and filled anew.
 //
-// Follower.Run owns two goroutines, one for the events' long poll, one for the
-// rest, and has ended both when it returns.
+// Follower.Run owns three goroutines, one each for the long polls of events and
+// of notices, one for the rest, and has ended all when it returns.
 package reports

@@ -69,6 +69,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { f.followEvents(ctx); return nil })
 	g.Go(func() error { f.followFacts(ctx); return nil })
+	g.Go(func() error { f.followNotices(ctx); return nil })
 	return g.Wait()
 }
 

@@ -78,7 +78,7 @@ func TestMigrateSchema1(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range []string{
-		`INSERT INTO notices VALUES ('office', 1, 5, 'held', 'action', 's', 'b', 0), ('office', 2, 6, 'held', 'info', 's', 'b', 9)`,
+		`INSERT INTO notices VALUES ('office', 1, 5, 'held', 'action', 's', 'b', 0), ('office', 2, 6, 'quota', 'info', 's', 'b', 9)`,
 		`INSERT INTO events VALUES (1, 'office', 'J', 1, 'm', 'r@dst.example', 'failed', 550, '5.1.1', 'no', 7)`,
 	} {
 		if _, err := db.Exec(row); err != nil {

@@ -272,10 +272,16 @@ type Notice struct {
 	SeenAt   time.Time // zero: not yet
 }
 
-// Notices lists an account's notices, newest first; all, or those not seen.
+// Notices lists an account's notices, newest first; all, or those not seen. A
+// notice that another took the place of is not among the latter, whether that
+// one was seen or not: "nearly used" says nothing any more once it is used.
+// Which is newer the time says, not the id: a relay that was set up anew
+// begins its ids again.
 func (c *Cache) Notices(ctx context.Context, account string, unseen bool) ([]Notice, error) {
-	rows, err := c.read.QueryContext(ctx, `SELECT id, at, kind, severity, subject, body, acked_at FROM notices
-		WHERE account = ? AND (acked_at = 0 OR NOT ?) ORDER BY at DESC, id DESC`, account, unseen)
+	rows, err := c.read.QueryContext(ctx, `SELECT id, at, kind, severity, subject, body, acked_at FROM notices n
+		WHERE account = ?1 AND (NOT ?2 OR acked_at = 0 AND (key = '' OR NOT EXISTS (
+			SELECT 1 FROM notices newer WHERE newer.account = ?1 AND newer.key = n.key AND (newer.at, newer.id) > (n.at, n.id))))
+		ORDER BY at DESC, id DESC`, account, unseen)
 	if err != nil {
 		return nil, fmt.Errorf("list notices: %w", err)
 	}

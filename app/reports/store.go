@@ -93,10 +93,14 @@ func (c *Cache) storeNotices(ctx context.Context, account, from string, page rel
 			if n.AckedAt != nil {
 				acked = *n.AckedAt
 			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO notices (account, id, at, kind, severity, subject, body, acked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-				ON CONFLICT (account, id) DO UPDATE SET at = excluded.at, kind = excluded.kind, severity = excluded.severity,
+			var key string
+			if n.Key != nil {
+				key = *n.Key
+			}
+			_, err := tx.ExecContext(ctx, `INSERT INTO notices (account, id, at, kind, severity, key, subject, body, acked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+				ON CONFLICT (account, id) DO UPDATE SET at = excluded.at, kind = excluded.kind, severity = excluded.severity, key = excluded.key,
 				subject = excluded.subject, body = excluded.body, acked_at = max(acked_at, excluded.acked_at)`,
-				account, n.ID, micros(n.At), n.Kind, string(n.Severity), n.Subject, n.Body, micros(acked))
+				account, n.ID, micros(n.At), n.Kind, string(n.Severity), key, n.Subject, n.Body, micros(acked))
 			if err != nil {
 				return fmt.Errorf("store notice: %w", err)
 			}

@@ -16,6 +16,7 @@ import (
 
 	"servicesmtp.net/companion/internal/durable"
 	"servicesmtp.net/companion/internal/socket"
+	"servicesmtp.net/companion/server/accept"
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/api"
 	"servicesmtp.net/companion/server/store"
@@ -110,7 +111,9 @@ func (inv *invocation) direct(l *flock.Flock) (*administration, error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close(), l.Unlock())
 	}
-	handler := api.NewAdmin(api.AdminOptions{Store: st, Plans: account.Default(), Queue: q, Log: log})
+	// Nothing is accepted here; what is posted leaves when a relay serves.
+	acceptor := accept.New(accept.Options{Store: st, Catalogue: account.Default(), Lanes: q, Route: q.Lane, Log: log})
+	handler := api.NewAdmin(api.AdminOptions{Store: st, Plans: account.Default(), Queue: q, Teller: newTeller(st, acceptor, cfg, nil, log), Log: log})
 	return &administration{
 		http:  &http.Client{Transport: inProcess{handler}},
 		close: func() error { return errors.Join(st.Close(), l.Unlock()) },

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"servicesmtp.net/companion/internal/csvsafe"
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/server/api"
 )
@@ -241,8 +241,7 @@ func (c *errorsCommand) Run(inv *invocation) error {
 	}
 	switch {
 	case c.CSV:
-		w := csv.NewWriter(inv.stdout)
-		return api.WriteErrorsCSV(w, out.Errors, true)
+		return api.WriteErrorsCSV(csvsafe.NewWriter(inv.stdout), out.Errors, true)
 	case inv.json:
 		return inv.printJSON(out)
 	}

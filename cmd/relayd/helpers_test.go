@@ -45,6 +45,8 @@ tls = ["127.0.0.1:0"]
 hostname = "localhost"
 [api]
 listen = "127.0.0.1:0"
+[notify]
+mail = false # the tests of it ask for it
 [delivery]
 route = "maildir:out"
 `

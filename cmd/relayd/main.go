@@ -49,6 +49,7 @@ type commands struct {
 	Plan    planGroup     `cmd:"" help:"Plans on offer."`
 	Usage   usageCommand  `cmd:"" help:"What an account has used in the present period."`
 	Errors  errorsCommand `cmd:"" help:"Addresses of an account that failed for good."`
+	Report  reportGroup   `cmd:"" help:"Reports of accounts by month."`
 	Queue   queueGroup    `cmd:"" help:"Mail that waits."`
 	Version versionFlag   `help:"Print the version."`
 }

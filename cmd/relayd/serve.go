@@ -28,6 +28,7 @@ import (
 	"servicesmtp.net/companion/server/queue"
 	"servicesmtp.net/companion/server/store"
 	"servicesmtp.net/companion/server/submission"
+	"servicesmtp.net/companion/server/tell"
 )
 
 // policyValid is how long a companion may go by what /v1/policy told it.
@@ -98,6 +99,7 @@ type relay struct {
 	acceptor *accept.Acceptor
 	queue    *queue.Queue
 	smtp     *submission.Server
+	teller   *tell.Teller
 	api      *api.Server
 	admin    *api.Admin
 	metrics  *metrics.Metrics
@@ -133,8 +135,14 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 		Observe: r.metrics.Answered,
 		Policy:  api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds())},
 	})
-	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Wake: r.api.Wake, Log: log})
+	r.teller = newTeller(st, r.acceptor, cfg, r.api.Wake, log)
+	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Teller: r.teller, Log: log})
 	return r, nil
+}
+
+// newTeller makes what writes to customers.
+func newTeller(st *store.Store, a *accept.Acceptor, cfg config.Config, wake func(accountID string), log *slog.Logger) *tell.Teller {
+	return tell.New(tell.Options{Store: st, Post: a, Hostname: cfg.Submission.Hostname, From: cfg.Sender(), Mail: cfg.Notify.Mail, Wake: wake, Log: log})
 }
 
 // newQueue makes the queue with the route that the settings name.

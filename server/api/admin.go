@@ -19,16 +19,18 @@ import (
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/login"
+	"servicesmtp.net/companion/server/notify"
 	"servicesmtp.net/companion/server/store"
+	"servicesmtp.net/companion/server/tell"
 )
 
 // AdminOptions say what an operator administers.
 type AdminOptions struct {
-	Store *store.Store
-	Plans account.Catalogue
-	Queue Queue
-	Wake  func(accountID string) // there is a new notice; nil: nobody waits
-	Log   *slog.Logger
+	Store  *store.Store
+	Plans  account.Catalogue
+	Queue  Queue
+	Teller *tell.Teller // nil: one that sends no mail and wakes nobody
+	Log    *slog.Logger
 }
 
 // Admin is the operator's side: an http.Handler that a running relay serves on
@@ -42,22 +44,23 @@ type Admin struct {
 
 // NewAdmin makes the handler.
 func NewAdmin(o AdminOptions) *Admin {
-	if o.Wake == nil {
-		o.Wake = func(string) {}
+	if o.Teller == nil {
+		o.Teller = tell.New(tell.Options{Store: o.Store, Log: o.Log})
 	}
 	a := &Admin{AdminOptions: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, mux: http.NewServeMux()}
 	for pattern, handle := range map[string]adminCall{
-		"GET /accounts":                  a.listAccounts,
-		"POST /accounts":                 a.addAccount,
-		"GET /accounts/{name}":           a.showAccount,
-		"POST /accounts/{name}/{action}": a.changeStatus,
-		"PUT /accounts/{name}/plan":      a.setPlan,
-		"PUT /accounts/{name}/password":  a.setPassword,
-		"GET /accounts/{name}/usage":     a.showUsage,
-		"GET /accounts/{name}/errors":    a.listErrors,
-		"GET /plans":                     a.listPlans,
-		"GET /queue":                     a.listQueue,
-		"POST /queue/{action}":           a.changeQueue,
+		"GET /accounts":                        a.listAccounts,
+		"POST /accounts":                       a.addAccount,
+		"GET /accounts/{name}":                 a.showAccount,
+		"POST /accounts/{name}/{action}":       a.changeStatus,
+		"PUT /accounts/{name}/plan":            a.setPlan,
+		"PUT /accounts/{name}/password":        a.setPassword,
+		"GET /accounts/{name}/usage":           a.showUsage,
+		"GET /accounts/{name}/errors":          a.listErrors,
+		"GET /accounts/{name}/reports/{month}": a.showReport,
+		"GET /plans":                           a.listPlans,
+		"GET /queue":                           a.listQueue,
+		"POST /queue/{action}":                 a.changeQueue,
 	} {
 		a.mux.Handle(pattern, a.answer(handle))
 	}
@@ -272,6 +275,15 @@ func (a *Admin) named(r *http.Request) (store.Account, error) {
 	return acc, err
 }
 
+// customer is named, but for the service's own account: that one is as it is.
+func (a *Admin) customer(r *http.Request) (store.Account, error) {
+	acc, err := a.named(r)
+	if err == nil && acc.ID == store.ServiceID {
+		err = refuse(http.StatusConflict, "%s is the service's own account: it has no plan and no password, and cannot be changed", acc.Name)
+	}
+	return acc, err
+}
+
 func (a *Admin) showAccount(r *http.Request) (any, error) {
 	acc, err := a.named(r)
 	if err != nil {
@@ -285,7 +297,7 @@ func (a *Admin) setPlan(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	acc, err := a.named(r)
+	acc, err := a.customer(r)
 	if err != nil {
 		return nil, err
 	}
@@ -304,7 +316,7 @@ func (a *Admin) setPassword(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	acc, err := a.named(r)
+	acc, err := a.customer(r)
 	if err != nil {
 		return nil, err
 	}
@@ -330,24 +342,20 @@ const (
 type step struct {
 	from     []string
 	to       string
-	delivers bool         // mail that was held goes out
-	notice   store.Notice // told to the customer
+	delivers bool          // mail that was held goes out
+	notice   notify.Notice // told to the customer
 }
 
 var steps = map[string]step{
-	"hold": {[]string{statusActive}, statusHeld, false, store.Notice{Kind: "held", Severity: "action", Subject: "Your mail is held",
-		Body: "The relay still accepts your mail, but does not deliver it. Contact the service to have it released."}},
-	"release": {[]string{statusHeld, statusActive}, statusActive, true, store.Notice{Kind: "released", Severity: "info", Subject: "Your mail is delivered again",
-		Body: "The hold on your account has ended. Mail that was accepted meanwhile is being delivered."}},
-	"block": {[]string{statusActive, statusHeld}, statusBlocked, false, store.Notice{Kind: "blocked", Severity: "action", Subject: "Your account is blocked",
-		Body: "The relay accepts no mail from your account. Contact the service to have the block removed."}},
-	"unblock": {[]string{statusBlocked, statusActive}, statusActive, true, store.Notice{Kind: "unblocked", Severity: "info", Subject: "Your account is open again",
-		Body: "The block on your account has ended. You can send mail again."}},
+	"hold":    {[]string{statusActive}, statusHeld, false, notify.Held{}},
+	"release": {[]string{statusHeld, statusActive}, statusActive, true, notify.Released{}},
+	"block":   {[]string{statusActive, statusHeld}, statusBlocked, false, notify.Closed{}},
+	"unblock": {[]string{statusBlocked, statusActive}, statusActive, true, notify.Opened{}},
 }
 
 // changeStatus holds, releases, blocks or unblocks an account.
 func (a *Admin) changeStatus(r *http.Request) (any, error) {
-	acc, err := a.named(r)
+	acc, err := a.customer(r)
 	if err != nil {
 		return nil, err
 	}
@@ -364,19 +372,12 @@ func (a *Admin) change(ctx context.Context, acc store.Account, action string) (A
 		return AccountView{}, refuse(http.StatusConflict, "the account %q is %s; this is possible only while it is %s", acc.Name, acc.Status, strings.Join(st.from, " or "))
 	}
 	if acc.Status != st.to {
-		n := st.notice
-		n.AccountID, n.CreatedAt = acc.ID, time.Now()
-		err := a.Store.Tx(ctx, func(tx *sql.Tx) error {
-			if err := a.Store.SetAccountStatus(ctx, tx, acc.ID, acc.Status, st.to); err != nil {
-				return err
-			}
-			_, err := a.Store.AddNotice(ctx, tx, n)
-			return err
-		})
+		_, err := a.Teller.Tell(ctx, tell.News{Account: acc, Notice: st.notice, With: func(ctx context.Context, tx *sql.Tx) error {
+			return a.Store.SetAccountStatus(ctx, tx, acc.ID, acc.Status, st.to)
+		}})
 		if err != nil {
 			return AccountView{}, err
 		}
-		a.Wake(acc.ID)
 		a.Log.Info("account's status changed", "account", acc.ID, "status", st.to)
 	}
 	acc.Status = st.to

@@ -36,7 +36,7 @@ func (a *Admin) listPlans(*http.Request) (any, error) {
 }
 
 func (a *Admin) showUsage(r *http.Request) (any, error) {
-	acc, err := a.named(r)
+	acc, err := a.customer(r)
 	if err != nil {
 		return nil, err
 	}

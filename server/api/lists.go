@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"servicesmtp.net/companion/internal/csvsafe"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -82,7 +82,7 @@ func (s *Server) streamCSV(hc huma.Context, account string, rows []store.Event, 
 	hc.SetHeader("Content-Type", "text/csv; charset=utf-8")
 	_, rw := humago.Unwrap(hc)
 	line := http.NewResponseController(rw)
-	w := csv.NewWriter(hc.BodyWriter())
+	w := csvsafe.NewWriter(hc.BodyWriter())
 	for first := true; ; first = false {
 		if err := line.SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil {
 			s.Log.Debug("no deadline for CSV", "error", err)
@@ -111,22 +111,16 @@ func (f Failure) Line() string {
 	return strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
 }
 
-// WriteErrorsCSV writes failures as CSV (RFC 4180), with a header line or
-// without. A reply begins with its code, so no table program takes it for a
-// formula.
-func WriteErrorsCSV(w *csv.Writer, all []Failure, header bool) error {
+// WriteErrorsCSV writes failures as CSV, with a header line or without.
+func WriteErrorsCSV(w *csvsafe.Writer, all []Failure, header bool) error {
+	var rows [][]string
 	if header {
-		if err := w.Write([]string{"recipient", "code", "reply", "at", "envid"}); err != nil {
-			return err
-		}
+		rows = append(rows, []string{"recipient", "code", "reply", "at", "envid"})
 	}
 	for _, f := range all {
-		if err := w.Write([]string{f.Recipient, strconv.Itoa(f.Code), f.Line(), f.At.Format(time.RFC3339), f.Envid}); err != nil {
-			return err
-		}
+		rows = append(rows, []string{f.Recipient, strconv.Itoa(f.Code), f.Line(), f.At.Format(time.RFC3339), f.Envid})
 	}
-	w.Flush()
-	return w.Error()
+	return w.Write(rows...)
 }
 
 func (s *Server) notices(ctx context.Context, in *waiting) (*out[Notices], error) {
@@ -147,7 +141,7 @@ func (s *Server) notices(ctx context.Context, in *waiting) (*out[Notices], error
 	answer := Notices{Notices: make([]Notice, 0, len(rows)), More: more}
 	for _, n := range rows {
 		after = n.ID
-		answer.Notices = append(answer.Notices, Notice{ID: n.ID, At: n.CreatedAt, Kind: n.Kind, Severity: n.Severity,
+		answer.Notices = append(answer.Notices, Notice{ID: n.ID, At: n.CreatedAt, Kind: n.Kind, Severity: n.Severity, Key: n.Key,
 			Subject: n.Subject, Body: n.Body, AckedAt: optional(n.AckedAt)})
 	}
 	answer.Cursor = s.cursors.write(noticeList, after)

@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"servicesmtp.net/companion/server/store"
+	"servicesmtp.net/companion/server/tell"
 )
 
 func recipients(e Events) []string {
@@ -285,7 +286,7 @@ func TestNoticesAreAcknowledged(t *testing.T) {
 	r := start(t, t.TempDir())
 	alice := r.addAccount("alice")
 	token := r.token("alice")
-	admin := NewAdmin(AdminOptions{Store: r.store, Log: r.server.Log, Wake: r.server.Wake})
+	admin := NewAdmin(AdminOptions{Store: r.store, Log: r.server.Log, Teller: tell.New(tell.Options{Store: r.store, Wake: r.server.Wake, Log: r.server.Log})})
 	if _, err := admin.change(t.Context(), alice, "hold"); err != nil {
 		t.Fatal(err)
 	}

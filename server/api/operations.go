@@ -87,6 +87,7 @@ func (s *Server) register(a huma.API) {
 	list := op("getErrors", http.MethodGet, "/errors", "Addresses that failed for good", http.StatusGone)
 	list.Responses = errorResponses(a.OpenAPI().Components.Schemas)
 	add(s, a, list, s.failures)
+	add(s, a, op("getReport", http.MethodGet, "/reports/{month}", "The report of one month", http.StatusNotFound), s.report)
 	add(s, a, op("getPolicy", http.MethodGet, "/policy", "Pace and limits"), s.policy)
 	add(s, a, op("getEndpoints", http.MethodGet, "/endpoints", "Where mail can be handed in"), s.endpoints)
 	add(s, a, op("getNotices", http.MethodGet, "/notices", "Words of the service for the customer", http.StatusGone), s.notices)

@@ -94,11 +94,12 @@ func (s *Server) Run(ctx context.Context, ln net.Listener, conf *tls.Config) err
 		// What net/http would log are handshakes that failed, with addresses.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
-	var expiring sync.WaitGroup
-	defer expiring.Wait()
-	expiry, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	besides, stop := context.WithCancel(ctx)
 	defer stop()
-	expiring.Go(func() { s.expireUploads(expiry) })
+	beside.Go(func() { s.expireUploads(besides) })
+	beside.Go(func() { s.watch(besides) })
 	return serve(ctx, srv, func() error {
 		return srv.ServeTLS(lasting{listen.New(ln, listen.Limits{Conns: maxConns})}, "", "")
 	}, s.hub.stop)

@@ -167,8 +167,9 @@ type Notices struct {
 type Notice struct {
 	ID       int64      `json:"id"`
 	At       time.Time  `json:"at"`
-	Kind     string     `json:"kind" doc:"quota, blocked, held, ..."`
+	Kind     string     `json:"kind" doc:"usage, near_limit, over_limit, blocked_until, active_again, heavy_use, renewal_due, ended, month_report, payment_request, payment_received, credit_granted, held, released, blocked, unblocked; more may come"`
 	Severity string     `json:"severity" enum:"info,warning,action"`
+	Key      string     `json:"key,omitempty" doc:"A newer notice of the same key takes this one's place; missing: none does"`
 	Subject  string     `json:"subject"`
 	Body     string     `json:"body"`
 	AckedAt  *time.Time `json:"acked_at,omitempty" doc:"When somebody said it was seen"`

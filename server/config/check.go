@@ -27,6 +27,7 @@ func (c *Config) check() error {
 		c.Inbound.check(),
 		c.Limits.check(),
 		c.Retention.check(),
+		c.Notify.check(),
 	)
 }
 

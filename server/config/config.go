@@ -33,6 +33,7 @@ type Config struct {
 	Inbound    Inbound    `toml:"inbound"`
 	Limits     Limits     `toml:"limits"`
 	Retention  Retention  `toml:"retention"`
+	Notify     Notify     `toml:"notify"`
 }
 
 // Submission is where customers hand in mail.
@@ -117,6 +118,7 @@ func Default() Config {
 		Inbound:    Inbound{Listen: []string{"127.0.0.1:2500"}, BounceDomain: "bounce.localhost"},
 		Limits:     Limits{MaxMessage: 150 * units.MB},
 		Retention:  Retention{Bodies: "delivered", Logs: Span(30 * 24 * time.Hour)},
+		Notify:     Notify{Mail: true},
 	}
 }
 

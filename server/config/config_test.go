@@ -65,6 +65,9 @@ max_message = "90MB"
 [retention]
 bodies = "delivered"
 logs = "7d"
+[notify]
+mail = false
+from = "Grüße <reports@relay.example>"
 `)
 	got, err := Load(path)
 	if err != nil {
@@ -79,6 +82,7 @@ logs = "7d"
 		Inbound:    Inbound{Listen: []string{"127.0.0.1:2500"}, BounceDomain: "bounce.localhost"},
 		Limits:     Limits{MaxMessage: 90 * units.MB},
 		Retention:  Retention{Bodies: "delivered", Logs: Span(7 * 24 * time.Hour)},
+		Notify:     Notify{From: "Grüße <reports@relay.example>"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -97,6 +101,8 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		{"wrong type", "[submission]\nstarttls = 5\n", []string{"line 2", "starttls"}},
 		{"size", "[limits]\nmax_message = \"huge\"\n", []string{"line 2", "100MB"}},
 		{"too small", "[limits]\nmax_message = \"1KB\"\n", []string{"limits.max_message"}},
+		{"sender", "[notify]\nfrom = \"postmaster\"\n", []string{"notify.from", "Name <address>"}},
+		{"sender in foreign letters", "[notify]\nfrom = \"ö@relay.example\"\n", []string{"notify.from"}},
 		{"time", "[retention]\nlogs = \"-3d\"\n", []string{"line 2", "30d"}},
 		{"address without port", "[submission]\nstarttls = [\"127.0.0.1\"]\n", []string{"submission.starttls", "host:port"}},
 		{"port too high", "[api]\nlisten = \"127.0.0.1:99999\"\n", []string{"api.listen"}},

@@ -86,7 +86,7 @@ func New(accounts Accounts) *Verifier {
 func (v *Verifier) Verify(ctx context.Context, name, password, remote string) (store.Account, error) {
 	name = Name(name)
 	acc, err := v.accounts.AccountByName(ctx, name)
-	known := err == nil
+	known := err == nil && acc.ID != store.ServiceID // nobody is the service
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.Account{}, fmt.Errorf("verify login: %w", err)
 	}

@@ -112,10 +112,12 @@ func (s *Store) AccountByID(ctx context.Context, id string) (Account, error) {
 	return a, nil
 }
 
-// Accounts lists all accounts by name; customer chooses those of one, "" all.
+// Accounts lists the customers' accounts by name, not the service's own;
+// customer chooses those of one, "" all.
 func (s *Store) Accounts(ctx context.Context, customer string) ([]Account, error) {
 	return list(ctx, s.read, "accounts", func(row scanner) (Account, error) { return scanAccount(row) },
-		`SELECT `+accountColumns+` FROM accounts a`+joinBegun+` WHERE a.customer = $2 OR $2 = '' ORDER BY a.name`, Micros(time.Now()), customer)
+		`SELECT `+accountColumns+` FROM accounts a`+joinBegun+` WHERE a.id <> '`+ServiceID+`' AND (a.customer = $2 OR $2 = '') ORDER BY a.name`,
+		Micros(time.Now()), customer)
 }
 
 // SetAccountStatus changes what an account may do, within a transaction. It is

@@ -11,8 +11,9 @@ import (
 type Notice struct {
 	ID        int64 // given by the store, ascending
 	AccountID string
-	Kind      string // quota, blocked, held, ...
+	Kind      string // usage, blocked, held, ...
 	Severity  string // info, warning, action
+	Key       string // a newer notice of the same key takes its place; "": none does
 	Subject   string
 	Body      string
 	CreatedAt time.Time
@@ -22,8 +23,8 @@ type Notice struct {
 // AddNotice stores a notice within a transaction and tells its id.
 func (s *Store) AddNotice(ctx context.Context, tx *sql.Tx, n Notice) (int64, error) {
 	var id int64
-	err := tx.QueryRowContext(ctx, `INSERT INTO notices (account_id, kind, severity, subject, body, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`, n.AccountID, n.Kind, n.Severity, n.Subject, n.Body, Micros(n.CreatedAt)).Scan(&id)
+	err := tx.QueryRowContext(ctx, `INSERT INTO notices (account_id, kind, severity, key, subject, body, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`, n.AccountID, n.Kind, n.Severity, n.Key, n.Subject, n.Body, Micros(n.CreatedAt)).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("add notice: %w", err)
 	}
@@ -32,7 +33,7 @@ func (s *Store) AddNotice(ctx context.Context, tx *sql.Tx, n Notice) (int64, err
 
 // Notices lists an account's notices with an id above after, oldest first.
 func (s *Store) Notices(ctx context.Context, accountID string, after int64, limit int) ([]Notice, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, kind, severity, subject, body, created_at, coalesce(acked_at, 0) FROM notices
+	rows, err := s.read.QueryContext(ctx, `SELECT id, kind, severity, key, subject, body, created_at, coalesce(acked_at, 0) FROM notices
 		WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3`, accountID, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list notices: %w", err)
@@ -42,7 +43,7 @@ func (s *Store) Notices(ctx context.Context, accountID string, after int64, limi
 	for rows.Next() {
 		n := Notice{AccountID: accountID}
 		var created, acked int64
-		if err := rows.Scan(&n.ID, &n.Kind, &n.Severity, &n.Subject, &n.Body, &created, &acked); err != nil {
+		if err := rows.Scan(&n.ID, &n.Kind, &n.Severity, &n.Key, &n.Subject, &n.Body, &created, &acked); err != nil {
 			return nil, fmt.Errorf("list notices: %w", err)
 		}
 		n.CreatedAt = Time(created)

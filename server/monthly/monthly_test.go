@@ -1,0 +1,136 @@
+package monthly
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"servicesmtp.net/companion/internal/units"
+	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/notify"
+	"servicesmtp.net/companion/server/store"
+)
+
+type world struct {
+	t  *testing.T
+	st *store.Store
+	a  store.Account
+}
+
+func newWorld(t *testing.T, plan string) *world {
+	t.Helper()
+	st, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	now := time.Now()
+	a := store.Account{ID: "a", Name: "alice", Email: "a@example.com", Plan: plan, Zone: "Europe/Rome", Status: "active", Overage: "stop",
+		PasswordHash: "x", ActivatedAt: now, CreatedAt: now}
+	if err := st.AddAccount(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	return &world{t, st, a}
+}
+
+func (w *world) exec(query string, args ...any) {
+	w.t.Helper()
+	if _, err := w.st.Writer().Exec(query, args...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) sent(day string, emails int64, bytes units.ByteSize) {
+	w.t.Helper()
+	w.exec(`INSERT INTO usage_days (account_id, day, emails, bytes) VALUES ('a', $1, $2, $3)`, day, emails, int64(bytes))
+}
+
+func (w *world) failed(to string, code int, enhanced string, at time.Time) {
+	w.t.Helper()
+	w.exec(`INSERT INTO events (account_id, message_id, recipient, status, code, enhanced, reply, at) VALUES ('a', 'M', $1, 'failed', $2, $3, 'no', $4)`,
+		to, code, enhanced, store.Micros(at))
+}
+
+var (
+	november = time.Date(2026, 10, 31, 23, 0, 0, 0, time.UTC) // in Rome
+	december = time.Date(2026, 11, 30, 23, 0, 0, 0, time.UTC)
+)
+
+func TestRead(t *testing.T) {
+	w := newWorld(t, "standard")
+	w.sent("2026-10-31", 1, units.KB)
+	w.sent("2026-11-01", 1000, 10*units.MB)
+	w.sent("2026-11-30", 2000, 30*units.MB)
+	w.sent("2026-12-01", 1, units.KB)
+	w.failed("early@x.example", 550, "5.1.1", november.Add(-time.Microsecond))
+	w.failed("gone@X.example", 452, "4.2.2", november)
+	w.failed("full@x.example", 552, "5.2.2", november.Add(time.Hour))
+	w.failed("gone@x.example", 550, "5.1.1", november.Add(2*time.Hour)) // the last reply counts
+	w.failed("late@x.example", 550, "5.1.1", december)
+	got, err := Read(t.Context(), w.st, account.Default(), w.a, "2026-11")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := notify.MonthReport{
+		Use: notify.Use{Plan: "Standard", Used: notify.Volume{Emails: 3000, Bytes: 40 * units.MB}, Allowance: notify.Volume{Emails: 50_000, Bytes: 500 * units.MB},
+			Percent: 8, Errors: 2, Start: november, End: december},
+		Days:   []notify.Day{{Day: "2026-11-01", Sent: notify.Volume{Emails: 1000, Bytes: 10 * units.MB}}, {Day: "2026-11-30", Sent: notify.Volume{Emails: 2000, Bytes: 30 * units.MB}}},
+		Kinds:  []notify.KindCount{{Kind: notify.NoAddress, Count: 1}, {Kind: notify.MailboxFull, Count: 1}},
+		Failed: 2,
+		Addresses: []notify.FailedAddress{
+			{Address: "gone@X.example", Kind: notify.NoAddress, Reply: "550 5.1.1 no", At: november.Add(2 * time.Hour), Times: 2},
+			{Address: "full@x.example", Kind: notify.MailboxFull, Reply: "552 5.2.2 no", At: november.Add(time.Hour), Times: 1},
+		},
+	}
+	want.Month = got.Month
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for month, want := range map[string]error{"2026-09": ErrNone, "2026-13": ErrMonth, "": ErrMonth, "2026-1": ErrMonth, "2026-11-01": ErrMonth} {
+		if _, err := Read(t.Context(), w.st, account.Default(), w.a, month); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", month, err, want)
+		}
+	}
+}
+
+func TestPercent(t *testing.T) {
+	for _, c := range []struct {
+		plan string
+		used notify.Volume
+		want int64
+	}{
+		{"standard", notify.Volume{}, 0},
+		{"standard", notify.Volume{Emails: 1, Bytes: 499_999_999}, 99},
+		{"standard", notify.Volume{Emails: 1, Bytes: 500 * units.MB}, 100},
+		{"standard", notify.Volume{Emails: 25_000, Bytes: units.MB}, 50}, // small e-mails count as 10 KB
+		{"standard", notify.Volume{Emails: 1, Bytes: 1600 * units.MB}, 320},
+		{"unlimited-entry", notify.Volume{Emails: 4499, Bytes: units.GB}, 49},
+		{"unlimited-entry", notify.Volume{Emails: 9000}, 100},
+	} {
+		p, _ := account.Default().Plan(c.plan)
+		if got := percent(p, c.used); got != c.want {
+			t.Errorf("%s %+v: %d, want %d", c.plan, c.used, got, c.want)
+		}
+	}
+}
+
+// TestManyAddresses: a report lists so many, and counts them all.
+func TestManyAddresses(t *testing.T) {
+	w := newWorld(t, "entry")
+	const all = MaxAddresses + 7
+	w.exec(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		INSERT INTO events (account_id, message_id, recipient, status, code, enhanced, reply, at) SELECT 'a', 'M', 'r' || i || '@x.example', 'failed', 550, '5.1.1', 'no', $1 FROM n`, all),
+		store.Micros(november))
+	r, err := Read(t.Context(), w.st, account.Default(), w.a, "2026-11")
+	if err != nil || r.Failed != all || len(r.Addresses) != MaxAddresses || r.More() != 7 || len(r.Kinds) != 1 || r.Kinds[0].Count != all {
+		t.Errorf("%d of %d, %d more, %v, %v", len(r.Addresses), r.Failed, r.More(), r.Kinds, err)
+	}
+}
