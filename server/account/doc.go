@@ -35,11 +35,11 @@
 //
 // # Invariants
 //
-// In brackets the tests that fail when one is broken (each was tried).
+// In brackets the tests that fail when one is broken.
 //
 //   - What was used is within the allowance, or paid by credits or a tier, or
 //     named as uncovered; nothing is lost and nothing billed twice
-//     [TestUseIsNeverLost, FuzzClose, TestYear].
+//     [TestUseIsNeverLost, TestUncoveredIsNotBilled, TestYear].
 //   - A credit is never negative nor above its grant, pays before a tier, and
 //     ends with its contract [TestUseIsNeverLost, TestCreditPaysBeforeSurcharge,
 //     Test55000Chained, TestNewPlanAfterRefund].
@@ -61,7 +61,7 @@
 //   - An upgrade leaves the contract's end and credits alone, and is rounded
 //     in the customer's favour [TestUpgrade, TestUpgradePrice].
 //   - A notice comes once, and steps only go up [TestReviewSteps, TestReviewOnce].
-//   - Numbers that a database can hold never overflow [TestHugeNumbers, FuzzClose].
+//   - Numbers that a database can hold never overflow [TestHugeNumbers].
 //
 // TestYear lives a year with 1,000 accounts and compares every bill and every
 // answer with a bookkeeper that reckons in another way; with -v it prints ten

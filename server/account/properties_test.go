@@ -167,24 +167,26 @@ func TestOrderOfADayMakesNoDifference(t *testing.T) {
 				})
 			}
 		}
-		lived := func(events []func(Rows, time.Time) Rows) ([]Bill, int64) {
+		lived := func(events []func(Rows, time.Time) Rows, reverse bool) ([]Bill, int64) {
 			r := base
 			for i, e := range events {
 				r = e(r, day.Add(time.Duration(i+1)*time.Minute))
 			}
-			slices.Reverse(r.Subscriptions)
-			slices.Reverse(r.Credits)
+			if reverse {
+				slices.Reverse(r.Subscriptions)
+				slices.Reverse(r.Credits)
+			}
 			c, err := r.CloseEnded(cat, names(), day.AddDate(1, 0, 0))
 			if err != nil {
 				t.Fatal(err)
 			}
 			return c.Bills, sum(r.Apply(c).Credits)
 		}
-		bills, left := lived(events)
+		bills, left := lived(events, false)
 		shuffled := slices.Clone(events)
 		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
 		rnd.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		bills2, left2 := lived(shuffled)
+		bills2, left2 := lived(shuffled, true)
 		if diff := gocmp.Diff(bills, bills2); diff != "" || left != left2 {
 			t.Fatalf("another order (%d, %d left):\n%s", left, left2, diff)
 		}

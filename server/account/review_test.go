@@ -176,6 +176,8 @@ func TestReviewOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r, now, total := base, start, int64(0)
 		var sent []NoticeKey
+		before := map[string]bool{}
+		steps := map[time.Time]int{}
 		for range rapid.IntRange(1, 40).Draw(rt, "reviews") {
 			next := now.Add(time.Duration(rapid.IntRange(1, 400).Draw(rt, "hours")) * time.Hour)
 			if next.Month() != now.Month() {
@@ -187,8 +189,13 @@ func TestReviewOnce(t *testing.T) {
 				r = used(t, r, now, Charge{Bytes: units.ByteSize(total)})
 			}
 			for _, n := range r.Review(Default(), nil, sent, now) {
-				if wasSent(sent, n.NoticeKey) || n.Kind == NoticeUsage && n.Step <= highest(sent, NoticeUsage, n.Start) {
+				key := fmt.Sprint(n.Kind, n.Start.Unix(), n.Step)
+				if before[key] || n.Kind == NoticeUsage && n.Step <= steps[n.Start] {
 					rt.Fatalf("%+v again", n.NoticeKey)
+				}
+				before[key] = true
+				if n.Kind == NoticeUsage {
+					steps[n.Start] = n.Step
 				}
 				sent = append(sent, n.NoticeKey)
 			}
