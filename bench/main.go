@@ -64,7 +64,7 @@ func loads() []load {
 func main() {
 	bin := flag.String("bin", "bin", "folder of the built programs")
 	rounds := flag.Int("rounds", 5, "repetitions; the median counts")
-	only := flag.String("only", "", "accept, large or relay; empty: all")
+	only := flag.String("only", "", "accept, large, relay or api; empty: all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -99,6 +99,7 @@ func run(ctx context.Context, bin string, rounds int, only string) error {
 		{"accept", func() error { return acceptance(ctx, bin, dir, rounds) }},
 		{"large", func() error { return large(ctx, bin, filepath.Join(dir, "pair")) }},
 		{"relay", func() error { return submissions(ctx, bin, dir, rounds) }},
+		{"api", func() error { return apiLatency(ctx, bin, dir) }},
 	} {
 		if only == "" || only == part.name {
 			if err := part.run(); err != nil {

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // submissions prints how fast the relay takes mail on each of its databases,
@@ -94,44 +93,72 @@ hostname = "localhost"
 [api]
 listen = "127.0.0.1:0"
 [delivery]
-route = "smtp://%s"
+route = "%s"
 [inbound]
 listen = []
 [store]
 dsn = "%s"
 `
 
+// relay is a relayd that started empty.
+type relay struct {
+	*program
+	bin, dir string
+}
+
+// startRelay starts one that hands mail to the route.
+func startRelay(ctx context.Context, bin, dir, route string, database dsn) (*relay, error) {
+	r := &relay{bin: bin, dir: filepath.Join(dir, "relay")}
+	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+		return nil, err
+	}
+	name, err := database(ctx)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(r.dir, "relay.toml"), fmt.Appendf(nil, submissionTOML, route, name), 0o600)
+	}
+	if err == nil {
+		r.program, err = start(ctx, r.dir, filepath.Join(bin, "relayd"), append(r.folders(), "serve")...)
+	}
+	return r, err
+}
+
+func (r *relay) folders() []string {
+	return []string{"--data", filepath.Join(r.dir, "data"), "--config", filepath.Join(r.dir, "relay.toml")}
+}
+
+// open opens an account and tells its password.
+func (r *relay) open(ctx context.Context, name string) (string, error) {
+	args := append(r.folders(), "account", "add", name, "--plan", "mega", "--email", "bench@example.com", "--json")
+	out, err := exec.CommandContext(ctx, filepath.Join(r.bin, "relayd"), args...).Output()
+	var account struct{ Password string }
+	if err == nil {
+		err = json.Unmarshal(out, &account)
+	}
+	if err != nil {
+		return "", fmt.Errorf("open account: %w", err)
+	}
+	return account.Password, nil
+}
+
+// close ends it; how it ends says nothing about the figures.
+func (r *relay) close() {
+	r.stop()
+	os.RemoveAll(r.dir)
+}
+
 // onRelay measures a relay that starts empty.
 func onRelay(bin, dir, smarthost string, database dsn) func(context.Context, submission) (float64, error) {
 	return func(ctx context.Context, l submission) (rate float64, err error) {
-		dir := filepath.Join(dir, "relay")
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return 0, err
-		}
-		defer os.RemoveAll(dir)
-		name, err := database(ctx)
+		r, err := startRelay(ctx, bin, dir, "smtp://"+smarthost, database)
 		if err != nil {
 			return 0, err
 		}
-		settings := filepath.Join(dir, "relay.toml")
-		if err := os.WriteFile(settings, fmt.Appendf(nil, submissionTOML, smarthost, name), 0o600); err != nil {
-			return 0, err
-		}
-		relayd := []string{"--data", filepath.Join(dir, "data"), "--config", settings}
-		r, err := start(ctx, dir, filepath.Join(bin, "relayd"), append(relayd, "serve")...)
+		defer r.close()
+		password, err := r.open(ctx, "bench")
 		if err != nil {
 			return 0, err
 		}
-		defer r.stop() // what it says at its end is no figure
-		out, err := exec.CommandContext(ctx, filepath.Join(bin, "relayd"), append(relayd, strings.Fields("account add bench --plan mega --email bench@example.com --json")...)...).Output()
-		if err != nil {
-			return 0, fmt.Errorf("open account: %w", err)
-		}
-		var account struct{ Password string }
-		if err := json.Unmarshal(out, &account); err != nil {
-			return 0, fmt.Errorf("open account: %w", err)
-		}
-		took, err := poster{r.addr(), "bench", account.Password}.post(ctx, l.conns, l.count, l.recipients, 10<<10)
+		took, err := poster{r.addr(), "bench", password}.post(ctx, l.conns, l.count, l.recipients, 10<<10)
 		if err != nil {
 			return 0, fmt.Errorf("submit to the relay: %w", err)
 		}
