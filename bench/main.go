@@ -64,7 +64,7 @@ func loads() []load {
 func main() {
 	bin := flag.String("bin", "bin", "folder of the built programs")
 	rounds := flag.Int("rounds", 5, "repetitions; the median counts")
-	only := flag.String("only", "", "accept or large; empty: both")
+	only := flag.String("only", "", "accept, large, relay or api; empty: all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -92,20 +92,27 @@ func run(ctx context.Context, bin string, rounds int, only string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if only != "large" {
-		if err := acceptance(ctx, bin, dir, rounds); err != nil {
-			return err
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"accept", func() error { return acceptance(ctx, bin, dir, rounds) }},
+		{"large", func() error { return large(ctx, bin, filepath.Join(dir, "pair")) }},
+		{"relay", func() error { return submissions(ctx, bin, dir, rounds) }},
+		{"api", func() error { return apiLatency(ctx, bin, dir) }},
+	} {
+		if only == "" || only == part.name {
+			if err := part.run(); err != nil {
+				return err
+			}
 		}
-	}
-	if only != "accept" {
-		return large(ctx, bin, filepath.Join(dir, "pair"))
 	}
 	return nil
 }
 
 // acceptance prints how fast companion and Postfix take mail.
 func acceptance(ctx context.Context, bin, dir string, rounds int) error {
-	p, err := startPostfix(ctx, filepath.Join(dir, "postfix"))
+	p, err := startPostfix(ctx, filepath.Join(dir, "postfix"), "")
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,10 @@ import (
 type program struct {
 	cmd   *exec.Cmd
 	log   string
-	ready struct{ SMTP []string }
+	ready struct {
+		SMTP []string
+		API  string
+	}
 }
 
 func start(ctx context.Context, dir, name string, args ...string) (*program, error) {

@@ -241,7 +241,7 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 	stop := w.stop
 	w.stop = nil
 	go func() { stopped <- stop() }()
-	<-w.q.stopping
+	<-w.q.stopping.Done()
 	close(answer)
 	if err := <-stopped; err != nil {
 		t.Fatal(err)
@@ -271,6 +271,27 @@ func TestStopIsBounded(t *testing.T) {
 	w.end()
 	close(never)
 	if got := w.rows("")["b@far.example"]; got.status != "queued" || got.dup != 1 || got.attempts != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A host that takes the connection and says nothing does not hold a stop up.
+func TestStopWhileConnecting(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	w := newWorld(t, Config{Route: smarthost(t, silent.Addr().String()), StopWait: time.Hour})
+	w.run()
+	w.accept("x\r\n", "b@far.example")
+	c, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	w.end()
+	if got := w.rows("")["b@far.example"]; got.status != "queued" || got.attempts != 0 || got.dup != 0 {
 		t.Errorf("got %+v", got)
 	}
 }

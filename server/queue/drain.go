@@ -91,14 +91,7 @@ func (d *drain) run(ctx context.Context) error {
 	}
 }
 
-func (q *Queue) isStopping() bool {
-	select {
-	case <-q.stopping:
-		return true
-	default:
-		return false
-	}
-}
+func (q *Queue) isStopping() bool { return q.stopping.Err() != nil }
 
 // claim takes the message that has waited longest, if nobody holds it.
 func (d *drain) claim(ctx context.Context) (*store.Due, error) {
@@ -125,7 +118,7 @@ func (d *drain) linger(ctx context.Context) bool {
 	select {
 	case <-d.lane.token:
 		return true
-	case <-d.q.stopping:
+	case <-d.q.stopping.Done():
 		return true
 	case <-ctx.Done():
 		return true
@@ -177,8 +170,11 @@ func (d *drain) send(ctx context.Context, due *store.Due) error {
 	defer d.lane.claims.release(due, d.single)
 	m := d.message(due)
 	if d.conn == nil {
-		conn, err := d.q.c.Route.Open(ctx, d.lane.name)
+		conn, err := d.connect(ctx)
 		if err != nil {
+			if d.q.isStopping() {
+				return nil // nothing was tried; run sees the end
+			}
 			return d.unreachable(ctx, due, m, err)
 		}
 		d.conn = conn
@@ -200,6 +196,15 @@ func (d *drain) send(ctx context.Context, due *store.Due) error {
 		return nil
 	}
 	return marking
+}
+
+// connect opens a connection. A stop does not wait for a host that keeps
+// silent, because nothing is in hand yet.
+func (d *drain) connect(ctx context.Context) (delivery.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.q.stopping, cancel)()
+	return d.q.c.Route.Open(ctx, d.lane.name)
 }
 
 // judge draws the lane's conclusions.

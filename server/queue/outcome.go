@@ -103,7 +103,7 @@ func (d *drain) record(ctx context.Context, o outcomes) error {
 		d.q.log.Error("what became of mail cannot be written down", "recipients", len(o.all), "err", err)
 		select {
 		case <-time.After(time.Second):
-		case <-d.q.stopping: // the rows stay in_data: the next start flags them
+		case <-d.q.stopping.Done(): // the rows stay in_data: the next start flags them
 			return err
 		case <-ctx.Done():
 			return err

@@ -115,15 +115,18 @@ type Queue struct {
 	rec    *recorder
 	alarm  *alarm
 
-	stopOnce sync.Once
-	stopping chan struct{} // closed when no new message may be begun
+	// stopping ends when no new message may be begun, nor a connection for one.
+	// It is kept because Run's own context must not end what is in hand.
+	stopping context.Context
+	stop     context.CancelFunc
 }
 
 // New makes a queue. Enqueue, Wake, Rebuild and the operator's methods work
 // from now on, delivery with Run.
 func New(c Config) (*Queue, error) {
 	c = c.withDefaults()
-	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots), rec: newRecorder(c.Store), alarm: newAlarm(), stopping: make(chan struct{})}
+	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots), rec: newRecorder(c.Store), alarm: newAlarm()}
+	q.stopping, q.stop = context.WithCancel(context.Background())
 	client, err := newClient(q)
 	if err != nil {
 		return nil, fmt.Errorf("make job client: %w", err)
@@ -183,7 +186,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	<-ctx.Done()
 	stopSweeping()
 	sweeper.Wait()
-	q.stopOnce.Do(func() { close(q.stopping) })
+	q.stop()
 	// SoftStopTimeout bounds this: then the jobs' contexts end, and what is in
 	// hand becomes "may have arrived".
 	if err := q.client.Stop(context.WithoutCancel(ctx)); err != nil {
