@@ -14,7 +14,7 @@ import (
 // rules name is in a scrape of a running relay, with its labels.
 func TestMetricsExist(t *testing.T) {
 	p := newPlace(t)
-	text := strings.Replace(settings, `listen = "127.0.0.1:0"`+"\n[delivery]", `listen = "127.0.0.1:0"`+"\nmetrics = \"127.0.0.1:0\"\n[delivery]", 1)
+	text := strings.Replace(settings, "[api]\n", "[api]\nmetrics = \"127.0.0.1:0\"\n", 1)
 	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package monthly
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,10 +33,9 @@ func newWorld(t *testing.T, plan string) *world {
 			t.Error(err)
 		}
 	})
-	now := time.Now()
-	a := store.Account{ID: "a", Name: "alice", Email: "a@example.com", Plan: plan, Zone: "Europe/Rome", Status: "active", Overage: "stop",
-		PasswordHash: "x", ActivatedAt: now, CreatedAt: now}
-	if err := st.AddAccount(t.Context(), a); err != nil {
+	a := store.Account{ID: "a", Name: "alice", Email: "a@example.com", Zone: "Europe/Rome", Status: "active", Overage: "stop",
+		PasswordHash: "x", CreatedAt: time.Now(), Subscription: account.Subscription{Plan: plan}}
+	if err := st.Tx(t.Context(), func(tx *sql.Tx) error { return st.AddAccount(t.Context(), tx, a) }); err != nil {
 		t.Fatal(err)
 	}
 	return &world{t, st, a}

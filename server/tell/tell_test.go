@@ -17,8 +17,8 @@ import (
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/internal/wire"
 	"servicesmtp.net/companion/server/accept"
-	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/notify"
 	"servicesmtp.net/companion/server/store"
 )
