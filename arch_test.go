@@ -38,7 +38,8 @@ var rules = map[string]rule{
 	"internal/wire":      {nil, "pure: what both halves agree on"},
 	"internal/durable":   {nil, "files, no mail"},
 	"internal/listen":    {nil, "connections, no mail"},
-	"internal/lite":      {nil, "SQLite, no tables"},
+	"internal/schema":    {nil, "migrations, no tables"},
+	"internal/lite":      {[]string{"internal/schema"}, "SQLite, no tables"},
 	"internal/folders":   {nil, "where the companion keeps its data; makes none"},
 	"internal/socket":    {nil, "HTTP over a Unix socket, no mail"},
 	"internal/authority": {[]string{"internal/durable"}, "certificates of one installation: relay and companion have one each"},
@@ -71,15 +72,16 @@ var rules = map[string]rule{
 
 	"relayclient": {nil, "public client: usable without the rest"},
 
-	"server/account":    {[]string{"internal/units"}, "pure rules of plans and periods"},
-	"server/store":      {with("server/account"), "SQL, no rules"},
-	"server/accept":     {with("server/account", "server/store"), "the one transaction"},
-	"server/submission": {with("server/accept", "server/account", "server/store"), "SMTP in"},
-	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
-	"server/queue":      {with("server/store", "server/delivery"), "decides when delivery runs"},
-	"server/config":     {with(), "one file; knows no part"},
-	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
-	"server/login":      {with("server/store"), "passwords and tokens"},
+	"server/account":         {[]string{"internal/units"}, "pure rules of plans and periods"},
+	"server/store":           {with("server/account", "internal/schema"), "SQL, no rules"},
+	"server/store/storetest": {nil, "a PostgreSQL server for tests; imports no store, so that its own tests may use it"},
+	"server/accept":          {with("server/account", "server/store"), "the one transaction"},
+	"server/submission":      {with("server/accept", "server/account", "server/store"), "SMTP in"},
+	"server/delivery":        {with("server/store"), "SMTP out; does not know the queue"},
+	"server/queue":           {with("server/store", "server/delivery"), "decides when delivery runs"},
+	"server/config":          {with(), "one file; knows no part"},
+	"server/authority":       {with(), "certificates of the relay: its own authority, or files"},
+	"server/login":           {with("server/store"), "passwords and tokens"},
 	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
@@ -101,7 +103,8 @@ var guarded = map[string]rule{
 	"github.com/riverqueue":           {[]string{"server/queue", "server/store"}, "jobs can be rebuilt from the table; nobody else may rely on them"},
 	"github.com/zalando/go-keyring":   {[]string{"app/secret"}, "one worker, one deadline"},
 	"modernc.org/sqlite":              {[]string{"internal/lite", "server/store", "app/spool", "app/reports"}, "SQL stays in the stores"},
-	"github.com/pressly/goose":        {[]string{"internal/lite"}, "one way to migrate"},
+	"github.com/jackc/pgx/v5":         {[]string{"server/store", "server/store/storetest"}, "SQL stays in the stores"},
+	"github.com/pressly/goose":        {[]string{"internal/schema"}, "one way to migrate"},
 	"github.com/danielgtaylor/huma":   {[]string{"server/api"}, "one API"},
 	"github.com/alecthomas/kong":      {[]string{"cmd/companionctl", "cmd/companion", "cmd/relayd"}, "flags belong to the composition roots"},
 	"github.com/emersion/go-smtp":     {[]string{"app/proxy", "app/uplink", "app/apptest", "server/submission", "server/delivery", "e2e/world"}, "SMTP stays at the edges"},
@@ -109,7 +112,7 @@ var guarded = map[string]rule{
 }
 
 // testOnly packages may be imported by _test.go files of any package.
-var testOnly = []string{"app/apptest", "ui/hosttest", "e2e/world"}
+var testOnly = []string{"server/store/storetest", "app/apptest", "ui/hosttest", "e2e/world"}
 
 func TestImports(t *testing.T) {
 	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
