@@ -12,7 +12,7 @@ import (
 	"servicesmtp.net/companion/server/store/storetest"
 )
 
-// The same keys at two nodes at once: one acceptance each, the same answer to both.
+// The same keys (they begin at 1) at two nodes at once: one acceptance each, the same answer to both.
 func TestKeysRacedOnTwoNodes(t *testing.T) {
 	dsn := storetest.Database(t)
 	one, two := openWorld(t, dsn, t.TempDir()), openWorld(t, dsn, t.TempDir())
@@ -23,7 +23,7 @@ func TestKeysRacedOnTwoNodes(t *testing.T) {
 	for n, w := range []*world{one, two} {
 		for i := range keys {
 			all.Go(func() {
-				r, err := w.send("acc", envid(i), offers("b@x.example"), message("same"))
+				r, err := w.send("acc", envid(i+1), offers("b@x.example"), message("same"))
 				if err != nil {
 					t.Errorf("node %d, key %d: %v", n, i, err)
 				}

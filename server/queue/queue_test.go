@@ -231,8 +231,8 @@ func (w *world) insert(body string, lane func(string) string, enqueue func(*sql.
 		if _, err := tx.Exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) VALUES ('acc', $1, $2, $3, 0) ON CONFLICT DO NOTHING`, sha, len(body), []byte(body)); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`INSERT INTO messages (id, account_id, envid, mail_from, sha256, size, received, created_at) VALUES ($1, 'acc', $2, 'a@sender.example', $3, $4, 'Received: x' || char(13, 10), $5)`,
-			id, "sb1."+id+".1", sha, len(body), store.Micros(now)); err != nil {
+		if _, err := tx.Exec(`INSERT INTO messages (id, account_id, envid, mail_from, sha256, size, received, created_at) VALUES ($1, 'acc', $2, 'a@sender.example', $3, $4, $6, $5)`,
+			id, "sb1."+id+".1", sha, len(body), store.Micros(now), "Received: x\r\n"); err != nil {
 			return err
 		}
 		var lanes []string
