@@ -15,6 +15,7 @@ import (
 
 	"servicesmtp.net/companion/server/delivery"
 	"servicesmtp.net/companion/server/store"
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // TestMain fails the package when a test leaves a goroutine behind. As a child
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 		child(dir, os.Getenv("QUEUE_TEST_FAR"))
 	}
 	before := runtime.NumGoroutine()
-	code := m.Run()
+	code := storetest.Main(m)
 	for range 100 {
 		if runtime.NumGoroutine() <= before {
 			break
@@ -146,9 +147,9 @@ type world struct {
 	stop  func() error // ends Run
 }
 
-func openStore(t testing.TB, dir string) *store.Store {
+func openStore(t testing.TB, dsn, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	s, err := store.Open(context.Background(), store.Options{Dir: dir, DSN: dsn, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +163,12 @@ func openStore(t testing.TB, dir string) *store.Store {
 // wake-up are far away.
 func newWorld(t testing.TB, c Config) *world {
 	t.Helper()
-	w := &world{t: t, store: openStore(t, t.TempDir())}
+	return newWorldOn(t, "", c)
+}
+
+func newWorldOn(t testing.TB, dsn string, c Config) *world {
+	t.Helper()
+	w := &world{t: t, store: openStore(t, dsn, t.TempDir())}
 	w.renew(c)
 	t.Cleanup(func() {
 		if w.stop != nil {
