@@ -40,7 +40,8 @@ var rules = map[string]rule{
 	"internal/csvsafe":   {nil, "tables for spreadsheets, no mail"},
 	"internal/durable":   {nil, "files, no mail"},
 	"internal/listen":    {nil, "connections, no mail"},
-	"internal/lite":      {nil, "SQLite, no tables"},
+	"internal/schema":    {nil, "migrations, no tables"},
+	"internal/lite":      {[]string{"internal/schema"}, "SQLite, no tables"},
 	"internal/folders":   {nil, "where the companion keeps its data; makes none"},
 	"internal/socket":    {nil, "HTTP over a Unix socket, no mail"},
 	"internal/authority": {[]string{"internal/durable"}, "certificates of one installation: relay and companion have one each"},
@@ -73,20 +74,21 @@ var rules = map[string]rule{
 
 	"relayclient": {nil, "public client: usable without the rest"},
 
-	"server/account":    {[]string{"internal/units"}, "pure rules of plans and periods"},
-	"server/store":      {with("server/account"), "SQL, no rules"},
-	"server/billing":    {with("server/account", "server/store"), "one transaction for each event of an account's plan"},
-	"server/notify":     {with(), "pure: values in, words and mail out; no store, no clock"},
-	"server/accept":     {with("server/account", "server/store", "server/billing"), "the one transaction"},
-	"server/monthly":    {with("server/account", "server/notify", "server/store"), "reads the figures of a month; no rules"},
-	"server/tell":       {with("server/account", "server/accept", "server/billing", "server/notify", "server/store"), "notice and mail in one transaction; no rules"},
-	"server/submission": {with("server/accept", "server/account", "server/billing", "server/store"), "SMTP in"},
-	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
-	"server/queue":      {with("server/store", "server/delivery"), "decides when delivery runs"},
-	"server/config":     {with(), "one file; knows no part"},
-	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
-	"server/login":      {with("server/store"), "passwords and tokens"},
-	"server/metrics":    {with("server/accept", "server/delivery", "server/store"), "counts, decides nothing; nobody but the composition root knows it"},
+	"server/account":         {[]string{"internal/units"}, "pure rules of plans and periods"},
+	"server/store":           {with("server/account", "internal/schema"), "SQL, no rules"},
+	"server/store/storetest": {nil, "a PostgreSQL server for tests; imports no store, so that its own tests may use it"},
+	"server/billing":         {with("server/account", "server/store"), "one transaction for each event of an account's plan"},
+	"server/notify":          {with(), "pure: values in, words and mail out; no store, no clock"},
+	"server/accept":          {with("server/account", "server/store", "server/billing"), "the one transaction"},
+	"server/monthly":         {with("server/account", "server/notify", "server/store"), "reads the figures of a month; no rules"},
+	"server/tell":            {with("server/account", "server/accept", "server/billing", "server/notify", "server/store"), "notice and mail in one transaction; no rules"},
+	"server/submission":      {with("server/accept", "server/account", "server/billing", "server/store"), "SMTP in"},
+	"server/delivery":        {with("server/store"), "SMTP out; does not know the queue"},
+	"server/queue":           {with("server/store", "server/delivery"), "decides when delivery runs"},
+	"server/config":          {with(), "one file; knows no part"},
+	"server/authority":       {with(), "certificates of the relay: its own authority, or files"},
+	"server/login":           {with("server/store"), "passwords and tokens"},
+	"server/metrics":         {with("server/accept", "server/delivery", "server/store"), "counts, decides nothing; nobody but the composition root knows it"},
 	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login", "server/notify", "server/tell", "server/monthly"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
@@ -109,7 +111,8 @@ var guarded = map[string]rule{
 	"github.com/emersion/go-message":  {[]string{"server/notify"}, "one writer of MIME"},
 	"github.com/zalando/go-keyring":   {[]string{"app/secret"}, "one worker, one deadline"},
 	"modernc.org/sqlite":              {[]string{"internal/lite", "server/store", "app/spool", "app/reports"}, "SQL stays in the stores"},
-	"github.com/pressly/goose":        {[]string{"internal/lite"}, "one way to migrate"},
+	"github.com/jackc/pgx/v5":         {[]string{"server/store", "server/store/storetest"}, "SQL stays in the stores"},
+	"github.com/pressly/goose":        {[]string{"internal/schema"}, "one way to migrate"},
 	"github.com/danielgtaylor/huma":   {[]string{"server/api"}, "one API"},
 	"github.com/prometheus":           {[]string{"server/metrics"}, "the parts tell what happened in their own words"},
 	"github.com/alecthomas/kong":      {[]string{"cmd/companionctl", "cmd/companion", "cmd/relayd"}, "flags belong to the composition roots"},
@@ -118,7 +121,7 @@ var guarded = map[string]rule{
 }
 
 // testOnly packages may be imported by _test.go files of any package.
-var testOnly = []string{"app/apptest", "ui/hosttest", "e2e/world"}
+var testOnly = []string{"server/store/storetest", "app/apptest", "ui/hosttest", "e2e/world"}
 
 func TestImports(t *testing.T) {
 	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {

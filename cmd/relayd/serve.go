@@ -53,6 +53,11 @@ func (serveCommand) Run(inv *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	release, err := st.Alone(inv.ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	r, err := newRelay(st, inv.data, cfg, log)
 	if err != nil {
 		return err

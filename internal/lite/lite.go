@@ -15,12 +15,13 @@ import (
 	"io/fs"
 	"net/url"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"servicesmtp.net/companion/internal/schema"
 )
 
 // ErrNewer says that the database was written by a newer version.
-var ErrNewer = errors.New("database of a newer version")
+var ErrNewer = schema.ErrNewer
 
 // Pragmas that are worth a name.
 const (
@@ -51,21 +52,7 @@ func Open(path string, conns int, pragmas ...string) (*sql.DB, error) {
 // schema from the future is ErrNewer: this program would not know what its
 // columns mean.
 func Migrate(ctx context.Context, db *sql.DB, folder fs.FS) error {
-	steps, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	present, target, err := steps.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read version of schema: %w", err)
-	}
-	if present > target {
-		return fmt.Errorf("schema %d, this program knows %d: %w", present, target, ErrNewer)
-	}
-	if _, err := steps.Up(ctx); err != nil {
-		return fmt.Errorf("migrate database: %w", err)
-	}
-	return nil
+	return schema.Up(ctx, db, schema.SQLite, folder)
 }
 
 // Tx runs fn in one transaction and commits when fn returns nil.

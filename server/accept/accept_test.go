@@ -17,10 +17,14 @@ import (
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/store"
+
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
-func TestAcceptStoresAllOfIt(t *testing.T) {
-	w := newWorld(t)
+func TestAcceptStoresAllOfIt(t *testing.T) { storetest.Each(t, testAcceptStoresAllOfIt) }
+
+func testAcceptStoresAllOfIt(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id := w.account("acc", "standard")
 	text := message("hello")
 	offered := offers("x@A.example", "y@b.example", "x@a.example") // the third is the first again
@@ -70,13 +74,17 @@ func TestAcceptStoresAllOfIt(t *testing.T) {
 }
 
 func TestWithoutKeyNothingIsRemembered(t *testing.T) {
+	storetest.Each(t, testWithoutKeyNothingIsRemembered)
+}
+
+func testWithoutKeyNothingIsRemembered(t *testing.T, dsn string) {
 	for _, c := range []struct{ name, envid, client string }{
 		{"no ENVID", "", ""},
 		{"foreign ENVID", "QQ314159", "QQ314159"},
 		{"almost ours", "sb1." + job + ".0", "sb1." + job + ".0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, dsn)
 			id := w.account("acc", "standard")
 			first := w.mustSend(id, c.envid, offers("x@a.example"), message("hello"))
 			second := w.mustSend(id, c.envid, offers("x@a.example"), message("hello")) // never dropped on our own
@@ -96,8 +104,10 @@ func TestWithoutKeyNothingIsRemembered(t *testing.T) {
 	}
 }
 
-func TestOneKeyIsAcceptedOnce(t *testing.T) {
-	w := newWorld(t)
+func TestOneKeyIsAcceptedOnce(t *testing.T) { storetest.Each(t, testOneKeyIsAcceptedOnce) }
+
+func testOneKeyIsAcceptedOnce(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id, other := w.account("acc", "standard"), w.account("other", "standard")
 	first := w.mustSend(id, envid(1), offers("x@a.example", "y@b.example"), message("hello"))
 	before := w.rows()
@@ -130,7 +140,11 @@ func TestOneKeyIsAcceptedOnce(t *testing.T) {
 // TestDifferentAnswersAreNotAReplay: a session that answered RCPT otherwise
 // than the one that was accepted must not say "accepted".
 func TestDifferentAnswersAreNotAReplay(t *testing.T) {
-	w := newWorld(t)
+	storetest.Each(t, testDifferentAnswersAreNotAReplay)
+}
+
+func testDifferentAnswersAreNotAReplay(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id := w.account("acc", "standard")
 	w.mustSend(id, envid(1), offers("x@a.example", "y@b.example"), message("hello"))
 	offered := offers("x@a.example", "y@b.example")
@@ -140,7 +154,9 @@ func TestDifferentAnswersAreNotAReplay(t *testing.T) {
 	}
 }
 
-func TestAccountStates(t *testing.T) {
+func TestAccountStates(t *testing.T) { storetest.Each(t, testAccountStates) }
+
+func testAccountStates(t *testing.T, dsn string) {
 	for _, c := range []struct {
 		name, plan string
 		change     func(*billing.NewAccount)
@@ -155,7 +171,7 @@ func TestAccountStates(t *testing.T) {
 		{"monthly plan after them", "standard-month", func(n *billing.NewAccount) { n.Begins = time.Now().AddDate(0, 0, -31) }, ErrEnded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, dsn)
 			id := w.account("acc", c.plan, c.change)
 			before := w.rows()
 			if _, err := w.Admit(context.Background(), id, envid(1), 0); !errors.Is(err, c.want) {
@@ -172,8 +188,10 @@ func TestAccountStates(t *testing.T) {
 	}
 }
 
-func TestHeldMailWaits(t *testing.T) {
-	w := newWorld(t)
+func TestHeldMailWaits(t *testing.T) { storetest.Each(t, testHeldMailWaits) }
+
+func testHeldMailWaits(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id := w.account("acc", "standard", status("held"))
 	r := w.together(w.prepared(id, envid(1), offers("x@a.example"), message("hello")))[0].receipt
 	m, err := w.Store.Message(context.Background(), r.ID)
@@ -189,8 +207,10 @@ func TestHeldMailWaits(t *testing.T) {
 }
 
 // TestReplayIgnoresQuotaAndBlock: what was accepted stays answered.
-func TestReplayIgnoresQuotaAndBlock(t *testing.T) {
-	w := newWorld(t)
+func TestReplayIgnoresQuotaAndBlock(t *testing.T) { storetest.Each(t, testReplayIgnoresQuotaAndBlock) }
+
+func testReplayIgnoresQuotaAndBlock(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id := w.account("acc", "unlimited-entry")
 	first := w.mustSend(id, envid(1), many(9_000, "r"), message("hello"))
 	if _, err := w.send(id, envid(2), offers("x@a.example"), message("hello")); !errors.As(err, new(*QuotaError)) {
@@ -221,7 +241,9 @@ func TestReplayIgnoresQuotaAndBlock(t *testing.T) {
 	}
 }
 
-func TestRefusedQuotaLeavesNothing(t *testing.T) {
+func TestRefusedQuotaLeavesNothing(t *testing.T) { storetest.Each(t, testRefusedQuotaLeavesNothing) }
+
+func testRefusedQuotaLeavesNothing(t *testing.T, dsn string) {
 	for _, c := range []struct {
 		name, plan, policy string
 		size               int
@@ -233,7 +255,7 @@ func TestRefusedQuotaLeavesNothing(t *testing.T) {
 		{"large body", "standard", "block", 1_000_000, 500},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, dsn)
 			id := w.account("acc", c.plan, func(n *billing.NewAccount) { n.Account.Overage = c.policy })
 			text := message(strings.Repeat("x", c.size-len(message(""))))
 			before, files := w.rows(), w.files()
@@ -259,8 +281,10 @@ func TestRefusedQuotaLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestOveruseIsCounted(t *testing.T) {
-	w := newWorld(t)
+func TestOveruseIsCounted(t *testing.T) { storetest.Each(t, testOveruseIsCounted) }
+
+func testOveruseIsCounted(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id := w.account("acc", "entry")
 	text := message(strings.Repeat("x", 200_000))
 	for range 3 {
@@ -273,8 +297,10 @@ func TestOveruseIsCounted(t *testing.T) {
 
 // TestUsageIsExact: 64 sessions at once, near the end of a plan. What was
 // accepted is what was counted, and never more than the plan has.
-func TestUsageIsExact(t *testing.T) {
-	w := newWorld(t)
+func TestUsageIsExact(t *testing.T) { storetest.Each(t, testUsageIsExact) }
+
+func testUsageIsExact(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id := w.account("acc", "unlimited-entry")
 	w.mustSend(id, "", many(8_000, "first"), message("hello"))
 	accepted, refused := w.storm(id, 64, 6)
@@ -318,8 +344,10 @@ func (w *world) storm(id string, sessions, each int) (accepted, refused int64) {
 }
 
 // TestRaceOnOneKey: sixteen sessions with one key at once make one acceptance.
-func TestRaceOnOneKey(t *testing.T) {
-	w := newWorld(t)
+func TestRaceOnOneKey(t *testing.T) { storetest.Each(t, testRaceOnOneKey) }
+
+func testRaceOnOneKey(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id := w.account("acc", "standard")
 	for n := 1; n <= 20; n++ {
 		var mu sync.Mutex

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -13,9 +14,9 @@ import (
 	"servicesmtp.net/companion/server/store"
 )
 
-// errCounted says that the counters moved between reading and counting. One
-// writer makes that impossible; it holds where there are several.
-var errCounted = errors.New("usage changed meanwhile")
+// errCounted says that another node used the plan up between our reading and
+// counting. The store runs the transaction again, which then refuses.
+var errCounted = fmt.Errorf("usage changed meanwhile: %w", store.ErrRace)
 
 // commit accepts a batch in one transaction and answers everybody in it. When
 // something unexpected happens each is tried alone.
@@ -199,9 +200,11 @@ func (t *transaction) write(ctx context.Context, r *request, held bool) error {
 }
 
 // count adds to the counters, last of all: on a database with several writers
-// an account's row is then locked for the shortest time.
+// an account's row is then locked for the shortest time, and in one order, so
+// that no two of them wait for each other.
 func (t *transaction) count(ctx context.Context) error {
-	for id, l := range t.accounts {
+	for _, id := range slices.Sorted(maps.Keys(t.accounts)) {
+		l := t.accounts[id]
 		if l.added == (account.Charge{}) {
 			continue
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/store"
+
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // prepared makes a request of text, and closes its body when the test ends.
@@ -45,8 +47,10 @@ func (w *world) together(batch ...*request) []answer {
 
 // TestBatch: neighbours in one transaction see each other, and a refusal
 // harms nobody.
-func TestBatch(t *testing.T) {
-	w := newWorld(t)
+func TestBatch(t *testing.T) { storetest.Each(t, testBatch) }
+
+func testBatch(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id, small, blocked := w.account("acc", "standard"), w.account("small", "unlimited-entry"), w.account("blocked", "standard", status("blocked"))
 	w.together(w.prepared(small, "", many(8_990, "r"), message("hello")))
 	w.lanes.woken = nil
@@ -83,9 +87,11 @@ func TestBatch(t *testing.T) {
 
 // TestOneBadHarmsNobody: an error or a panic in the transaction undoes it, and
 // the others are accepted by themselves.
-func TestOneBadHarmsNobody(t *testing.T) {
+func TestOneBadHarmsNobody(t *testing.T) { storetest.Each(t, testOneBadHarmsNobody) }
+
+func testOneBadHarmsNobody(t *testing.T, dsn string) {
 	for _, panics := range []bool{false, true} {
-		w := newWorld(t)
+		w := newWorld(t, dsn)
 		id := w.account("acc", "standard")
 		w.lanes.poison, w.lanes.panics = "bad.example", panics
 		got := w.together(
@@ -111,8 +117,10 @@ func TestOneBadHarmsNobody(t *testing.T) {
 	}
 }
 
-func TestStopped(t *testing.T) {
-	w := newWorld(t)
+func TestStopped(t *testing.T) { storetest.Each(t, testStopped) }
+
+func testStopped(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id := w.account("acc", "standard")
 	r := w.prepared(id, envid(1), offers("x@a.example"), message("hello"))
 	body := &Body{draft: r.body.draft, Sum: r.body.Sum, Size: r.body.Size}

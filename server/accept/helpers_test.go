@@ -19,6 +19,8 @@ import (
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/store"
+
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 const job = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -57,6 +59,8 @@ func (l *lanes) Wake(names []string) {
 	l.woken = append(l.woken, names...)
 }
 
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
 // world is an acceptor on a real store.
 type world struct {
 	*Acceptor
@@ -66,12 +70,19 @@ type world struct {
 	stop  func()
 }
 
-func newWorld(t testing.TB) *world { return openWorld(t, t.TempDir()) }
+// newWorld is a new one on the kind of database that dsn is.
+func newWorld(t testing.TB, dsn string) *world {
+	t.Helper()
+	if dsn != "" {
+		dsn = storetest.Database(t)
+	}
+	return openWorld(t, dsn, t.TempDir())
+}
 
-func openWorld(t testing.TB, dir string) *world {
+func openWorld(t testing.TB, dsn, dir string) *world {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	s, err := store.Open(context.Background(), store.Options{Dir: dir, Log: log})
+	s, err := store.Open(context.Background(), store.Options{Dir: dir, DSN: dsn, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,10 +8,14 @@ import (
 	"testing"
 
 	"servicesmtp.net/companion/server/store"
+
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
-func TestCloseAndCheck(t *testing.T) {
-	w := newWorld(t)
+func TestCloseAndCheck(t *testing.T) { storetest.Each(t, testCloseAndCheck) }
+
+func testCloseAndCheck(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id, other := w.account("acc", "standard"), w.account("other", "standard")
 	first := w.mustSend(id, envid(1), offers("x@a.example"), message("hello"))
 	got, err := w.Close(context.Background(), id, []string{envid(2), envid(1) + ".client", envid(2)})
@@ -50,8 +54,10 @@ func TestCloseAndCheck(t *testing.T) {
 
 // TestCloseRacesAccept: a key ends accepted or closed, and both sides say the
 // same.
-func TestCloseRacesAccept(t *testing.T) {
-	w := newWorld(t)
+func TestCloseRacesAccept(t *testing.T) { storetest.Each(t, testCloseRacesAccept) }
+
+func testCloseRacesAccept(t *testing.T, dsn string) {
+	w := newWorld(t, dsn)
 	id := w.account("acc", "standard")
 	for n := 1; n <= 40; n++ {
 		var wg sync.WaitGroup

@@ -19,6 +19,7 @@ import (
 
 	"servicesmtp.net/companion/server/delivery"
 	"servicesmtp.net/companion/server/store"
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // far is a real SMTP server that counts what it takes for each recipient.
@@ -98,10 +99,12 @@ func smarthost(t testing.TB, addr string) delivery.Route {
 	return r
 }
 
-func TestMailArrives(t *testing.T) {
+func TestMailArrives(t *testing.T) { storetest.Each(t, testMailArrives) }
+
+func testMailArrives(t *testing.T, dsn string) {
 	f := newFar(t)
 	news := make(chan string, 10)
-	w := newWorld(t, Config{Route: smarthost(t, f.addr), News: func(account string) { news <- account }})
+	w := newWorldOn(t, dsn, Config{Route: smarthost(t, f.addr), News: func(account string) { news <- account }})
 	w.run()
 	w.accept("Subject: x\r\n\r\nbody\r\n", "b@far.example", "c@far.example")
 	w.wait(`status = 'delivered'`, 2)
@@ -143,7 +146,7 @@ func TestKill(t *testing.T) {
 	const messages, each, kills = 150, 10, 6 // enough messages for all the kills to come
 	f := newFar(t)
 	dir := t.TempDir()
-	w := &world{t: t, store: openStore(t, dir)}
+	w := &world{t: t, store: openStore(t, "", dir)}
 	w.renew(Config{Route: smarthost(t, f.addr)})
 	for i := range messages {
 		w.accept("Subject: x\r\n\r\nbody\r\n", recipients(fmt.Sprintf("m%d-", i), each)...)
@@ -154,7 +157,7 @@ func TestKill(t *testing.T) {
 		killUnderWay(t, f, dir, 5+7*round, round%2 == 0)
 	}
 
-	w.store = openStore(t, dir)
+	w.store = openStore(t, "", dir)
 	defer func() { w.store.Close() }()
 	w.renew(Config{Route: smarthost(t, f.addr), Settle: time.Millisecond})
 	w.run()

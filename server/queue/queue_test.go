@@ -15,6 +15,7 @@ import (
 
 	"servicesmtp.net/companion/server/delivery"
 	"servicesmtp.net/companion/server/store"
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // TestMain fails the package when a test leaves a goroutine behind. As a child
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 		child(dir, os.Getenv("QUEUE_TEST_FAR"))
 	}
 	before := runtime.NumGoroutine()
-	code := m.Run()
+	code := storetest.Main(m)
 	for range 100 {
 		if runtime.NumGoroutine() <= before {
 			break
@@ -146,9 +147,9 @@ type world struct {
 	stop  func() error // ends Run
 }
 
-func openStore(t testing.TB, dir string) *store.Store {
+func openStore(t testing.TB, dsn, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	s, err := store.Open(context.Background(), store.Options{Dir: dir, DSN: dsn, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +163,12 @@ func openStore(t testing.TB, dir string) *store.Store {
 // wake-up are far away.
 func newWorld(t testing.TB, c Config) *world {
 	t.Helper()
-	w := &world{t: t, store: openStore(t, t.TempDir())}
+	return newWorldOn(t, "", c)
+}
+
+func newWorldOn(t testing.TB, dsn string, c Config) *world {
+	t.Helper()
+	w := &world{t: t, store: openStore(t, dsn, t.TempDir())}
 	w.renew(c)
 	t.Cleanup(func() {
 		if w.stop != nil {
@@ -231,8 +237,8 @@ func (w *world) insert(body string, lane func(string) string, enqueue func(*sql.
 		if _, err := tx.Exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) VALUES ('acc', $1, $2, $3, 0) ON CONFLICT DO NOTHING`, sha, len(body), []byte(body)); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`INSERT INTO messages (id, account_id, envid, mail_from, sha256, size, received, created_at) VALUES ($1, 'acc', $2, 'a@sender.example', $3, $4, 'Received: x' || char(13, 10), $5)`,
-			id, "sb1."+id+".1", sha, len(body), store.Micros(now)); err != nil {
+		if _, err := tx.Exec(`INSERT INTO messages (id, account_id, envid, mail_from, sha256, size, received, created_at) VALUES ($1, 'acc', $2, 'a@sender.example', $3, $4, $6, $5)`,
+			id, "sb1."+id+".1", sha, len(body), store.Micros(now), "Received: x\r\n"); err != nil {
 			return err
 		}
 		var lanes []string

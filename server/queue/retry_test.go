@@ -14,6 +14,7 @@ import (
 
 	"servicesmtp.net/companion/server/delivery"
 	"servicesmtp.net/companion/server/store"
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // inTime runs a test with a clock that jumps whenever everything waits.
@@ -63,6 +64,10 @@ func TestBackoffOfOneRecipient(t *testing.T) {
 
 // One bad recipient of many is failed, one deferred, and the others are done.
 func TestRecipientsEndEachTheirOwnWay(t *testing.T) {
+	storetest.Each(t, testRecipientsEndEachTheirOwnWay)
+}
+
+func testRecipientsEndEachTheirOwnWay(t *testing.T, dsn string) {
 	f := newFake()
 	f.deliver = func(m delivery.Message, mark func([]int64) error) []delivery.Result {
 		all := accepts(m, mark)
@@ -79,7 +84,7 @@ func TestRecipientsEndEachTheirOwnWay(t *testing.T) {
 		}
 		return all
 	}
-	w := newWorld(t, Config{Route: f})
+	w := newWorldOn(t, dsn, Config{Route: f})
 	w.run()
 	w.accept("x\r\n", "b@far.example", "bad@far.example", "full@far.example", "room@far.example", "c@far.example")
 	w.wait(`status = 'delivered'`, 3)
@@ -252,9 +257,11 @@ func TestLostConnections(t *testing.T) {
 
 // What the operator holds is not sent, whichever way it came to be held, and
 // costs the lane nothing; what is released goes out.
-func TestHoldAndRelease(t *testing.T) {
+func TestHoldAndRelease(t *testing.T) { storetest.Each(t, testHoldAndRelease) }
+
+func testHoldAndRelease(t *testing.T, dsn string) {
 	f := newFake()
-	w := newWorld(t, Config{Route: f, Linger: time.Millisecond})
+	w := newWorldOn(t, dsn, Config{Route: f, Linger: time.Millisecond})
 	one := w.accept("x\r\n", "b@one.example", "c@two.example")
 	two := w.accept("x\r\n", "d@one.example")
 	byAccept := w.accept("x\r\n", "e@three.example")
@@ -291,9 +298,11 @@ func TestHoldAndRelease(t *testing.T) {
 
 // A message that is held or dropped while its envelope is with the far server
 // is taken back before its content leaves.
-func TestHeldAtTheLastMoment(t *testing.T) {
+func TestHeldAtTheLastMoment(t *testing.T) { storetest.Each(t, testHeldAtTheLastMoment) }
+
+func testHeldAtTheLastMoment(t *testing.T, dsn string) {
 	f := newFake()
-	w := newWorld(t, Config{Route: f, Linger: time.Millisecond})
+	w := newWorldOn(t, dsn, Config{Route: f, Linger: time.Millisecond})
 	var refused error
 	f.deliver = func(m delivery.Message, mark func([]int64) error) []delivery.Result {
 		if m.Recipients[0].Address == "b@far.example" && refused == nil {
@@ -320,8 +329,10 @@ func TestHeldAtTheLastMoment(t *testing.T) {
 	w.wait(`status = 'delivered'`, 3)
 }
 
-func TestDrop(t *testing.T) {
-	w := newWorld(t, Config{Route: newFake()})
+func TestDrop(t *testing.T) { storetest.Each(t, testDrop) }
+
+func testDrop(t *testing.T, dsn string) {
+	w := newWorldOn(t, dsn, Config{Route: newFake()})
 	w.accept("x\r\n", "b@one.example", "c@two_x.example", "d@two-x.example")
 	n, err := w.q.Drop(context.Background(), store.Selection{Domain: "two_x.example"})
 	if n != 1 || err != nil {

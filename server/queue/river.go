@@ -11,7 +11,6 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -52,7 +51,7 @@ func newClient(q *Queue) (*river.Client[*sql.Tx], error) {
 	if err := river.AddWorkerSafely(workers, &laneWorker{q: q}); err != nil {
 		return nil, err
 	}
-	return river.NewClient[*sql.Tx](&driver{riversqlite.New(q.c.Store.Writer()), q.bell}, &river.Config{
+	return river.NewClient[*sql.Tx](&driver{q.c.Store.Driver(), q.bell}, &river.Config{
 		ID:                          "relayd-" + q.c.Store.Name(),
 		Queues:                      map[string]river.QueueConfig{riverQueue: {MaxWorkers: q.c.Workers}},
 		Workers:                     workers,
@@ -84,11 +83,11 @@ func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
 }
 
-// driver is River's driver for SQLite with another way to be told of new
-// jobs. Its own polls a table through the one writing connection 20 times a
+// driver is River's driver with another way to be told of new jobs. That for
+// SQLite polls a table through the one writing connection 20 times a
 // second; all our inserts come from this process, so a bell does.
 type driver struct {
-	*riversqlite.Driver
+	riverdriver.Driver[*sql.Tx]
 	bell *bell
 }
 

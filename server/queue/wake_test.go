@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/delivery"
+
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // Every commit with Enqueue and Wake is looked at, however the slots come and
@@ -92,6 +94,10 @@ func TestRacingAcceptance(t *testing.T) {
 
 // A message that comes while another is with a slow server goes out beside it.
 func TestSlowMessageDoesNotHoldTheNext(t *testing.T) {
+	storetest.Each(t, testSlowMessageDoesNotHoldTheNext)
+}
+
+func testSlowMessageDoesNotHoldTheNext(t *testing.T, dsn string) {
 	f := newFake()
 	slow := make(chan struct{})
 	f.deliver = func(m delivery.Message, mark func([]int64) error) []delivery.Result {
@@ -129,8 +135,10 @@ func TestLanesTakeTurns(t *testing.T) {
 }
 
 // A transaction that is rolled back leaves no job and no wrong belief.
-func TestRolledBackAcceptance(t *testing.T) {
-	w := newWorld(t, Config{Route: newFake(), Linger: time.Hour})
+func TestRolledBackAcceptance(t *testing.T) { storetest.Each(t, testRolledBackAcceptance) }
+
+func testRolledBackAcceptance(t *testing.T, dsn string) {
+	w := newWorldOn(t, dsn, Config{Route: newFake(), Linger: time.Hour})
 	w.run()
 	for i := range 20 {
 		tx, err := w.store.Writer().Begin()
@@ -147,8 +155,10 @@ func TestRolledBackAcceptance(t *testing.T) {
 }
 
 // Jobs can be lost without losing mail: Rebuild makes them from the table.
-func TestRebuild(t *testing.T) {
-	w := newWorld(t, Config{Route: newFake()})
+func TestRebuild(t *testing.T) { storetest.Each(t, testRebuild) }
+
+func testRebuild(t *testing.T, dsn string) {
+	w := newWorldOn(t, dsn, Config{Route: newFake()})
 	none := func(*sql.Tx, []string) error { return nil }
 	w.run()
 	w.accept("x\r\n", "first@far.example") // Run is past its own rebuild when this is out

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 var day1 = time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
@@ -36,8 +37,10 @@ func insertAccount(s *Store, a Account) error {
 	})
 }
 
-func TestAccountIsReadAsWritten(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestAccountIsReadAsWritten(t *testing.T) { storetest.Each(t, testAccountIsReadAsWritten) }
+
+func testAccountIsReadAsWritten(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	want := addAccount(t, s, "bob")
 	addAccount(t, s, "alice")
 	byName, err := s.AccountByName(t.Context(), "bob")
@@ -59,8 +62,10 @@ func TestAccountIsReadAsWritten(t *testing.T) {
 	}
 }
 
-func TestAccountErrors(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestAccountErrors(t *testing.T) { storetest.Each(t, testAccountErrors) }
+
+func testAccountErrors(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	a := addAccount(t, s, "alice")
 	again := a
 	again.ID = NewID(day1)
@@ -87,8 +92,10 @@ func setStatus(t *testing.T, s *Store, id, from, to string) error {
 	return s.Tx(t.Context(), func(tx *sql.Tx) error { return s.SetAccountStatus(t.Context(), tx, id, from, to) })
 }
 
-func TestAccountChanges(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestAccountChanges(t *testing.T) { storetest.Each(t, testAccountChanges) }
+
+func testAccountChanges(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	a := addAccount(t, s, "alice")
 	other := addAccount(t, s, "other")
 	for name, err := range map[string]error{
@@ -120,8 +127,10 @@ func addDevice(t *testing.T, s *Store, account, hash string, seen time.Time) Dev
 	return d
 }
 
-func TestDevices(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestDevices(t *testing.T) { storetest.Each(t, testDevices) }
+
+func testDevices(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	a, other := addAccount(t, s, "alice"), addAccount(t, s, "other")
 	want := addDevice(t, s, a.ID, "h1", day1)
 	addDevice(t, s, other.ID, "h2", day1)
@@ -151,8 +160,10 @@ func TestDevices(t *testing.T) {
 }
 
 // TestTokensDoNotPileUp holds that the least recently seen tokens give way.
-func TestTokensDoNotPileUp(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestTokensDoNotPileUp(t *testing.T) { storetest.Each(t, testTokensDoNotPileUp) }
+
+func testTokensDoNotPileUp(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	a := addAccount(t, s, "alice")
 	for i := range MaxDevices + 3 {
 		addDevice(t, s, a.ID, fmt.Sprint("h", i), day1.Add(time.Duration(i)*time.Minute))
@@ -174,8 +185,10 @@ func TestTokensDoNotPileUp(t *testing.T) {
 	}
 }
 
-func TestNotices(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestNotices(t *testing.T) { storetest.Each(t, testNotices) }
+
+func testNotices(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	a, other := addAccount(t, s, "alice"), addAccount(t, s, "other")
 	add := func(account, subject string) (id int64) {
 		t.Helper()

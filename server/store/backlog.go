@@ -25,6 +25,9 @@ type LaneDeferral struct {
 // dead host is asked once and not once for every message. Times are spread by
 // a tenth, by the row's id.
 func (s *Store) DeferLane(ctx context.Context, tx *sql.Tx, l LaneDeferral) error {
+	if err := orderIDs(ctx, s.dialect, tx); err != nil {
+		return err
+	}
 	old := Micros(l.At.Add(-l.MaxAge))
 	cond, condArgs := l.where()
 	cond += ` AND NOT EXISTS (SELECT 1 FROM messages h WHERE h.id = d.message_id AND h.held <> 0)`
@@ -37,7 +40,7 @@ func (s *Store) DeferLane(ctx context.Context, tx *sql.Tx, l LaneDeferral) error
 	event := func(status, more string) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO events (account_id, message_id, envid, recipient, status, code, enhanced, reply, at)
 			SELECT d.account_id, d.message_id, m.envid, d.recipient, '`+status+`', `+num(2)+`, `+num(3)+`, `+num(4)+`, `+num(5)+`
-			FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE `+cond+more, values[:n+5]...) // no remote here
+			FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE `+cond+more+` ORDER BY d.id`, values[:n+5]...) // no remote here
 		if err != nil {
 			return fmt.Errorf("add events: %w", err)
 		}
@@ -175,7 +178,7 @@ func (s *Store) Park(ctx context.Context, tx *sql.Tx, messageID string) error {
 // Drop fails the selected recipients that are queued, with an event each.
 func (s *Store) Drop(ctx context.Context, tx *sql.Tx, f Selection, o Outcome) (int64, error) {
 	args := []any{"failed", o.Code, o.Enhanced, o.Reply, Micros(o.At)}
-	if err := addEvents(ctx, tx, `d.status = 'queued' AND `+f.where(&args), args); err != nil {
+	if err := s.addEvents(ctx, tx, `d.status = 'queued' AND `+f.where(&args), args); err != nil {
 		return 0, err
 	}
 	args = []any{o.Code, o.Enhanced, o.Reply, Micros(o.At)}

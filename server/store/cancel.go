@@ -16,7 +16,7 @@ const Cancelled = "cancelled"
 // content and its answer. Each gets an event. It tells how many it took back.
 func (s *Store) CancelRecipients(ctx context.Context, tx *sql.Tx, accountID, messageID string, at time.Time) (int64, error) {
 	const cond = `d.message_id = $6 AND d.account_id = $7 AND d.status = 'queued' AND d.maybe_dup = 0`
-	if err := addEvents(ctx, tx, cond, []any{Cancelled, 0, "", "taken back by the sender", Micros(at), messageID, accountID}); err != nil {
+	if err := s.addEvents(ctx, tx, cond, []any{Cancelled, 0, "", "taken back by the sender", Micros(at), messageID, accountID}); err != nil {
 		return 0, err
 	}
 	return exec(ctx, tx, "cancel recipients", `UPDATE deliveries SET status = 'cancelled', next_at = $1, done_at = $1

@@ -231,7 +231,7 @@ func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) error {
 		done, next = Micros(o.At), Micros(o.At)
 	}
 	args := []any{event, o.Code, o.Enhanced, o.Reply, Micros(o.At)}
-	if err := addEvents(ctx, tx, `d.id IN (`+holders(&args, o.IDs)+`) AND d.status IN ('queued', 'in_data')`+news, args); err != nil {
+	if err := s.addEvents(ctx, tx, `d.id IN (`+holders(&args, o.IDs)+`) AND d.status IN ('queued', 'in_data')`+news, args); err != nil {
 		return err
 	}
 	args = []any{o.Status, o.Code, o.Enhanced, o.Reply, o.Remote, number(o.MaybeDup), next, done}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // queued adds a message with recipients "r0@<domain>" …, due at next.
@@ -45,8 +47,10 @@ func inTx(t *testing.T, s *Store, fn func(context.Context, *sql.Tx) error) {
 
 var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
-func TestNextDue(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestNextDue(t *testing.T) { storetest.Each(t, testNextDue) }
+
+func testNextDue(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	ctx := context.Background()
 	queued(t, s, "m2", "l", "x.example", 3, noon.Add(time.Second))
 	queued(t, s, "m1", "l", "x.example", 2, noon)
@@ -87,8 +91,10 @@ func TestNextDue(t *testing.T) {
 	}
 }
 
-func TestLanesHop(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestLanesHop(t *testing.T) { storetest.Each(t, testLanesHop) }
+
+func testLanesHop(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	if all, err := s.Lanes(context.Background(), noon, 4); err != nil || len(all) != 0 {
 		t.Errorf("empty queue: %v %v", all, err)
 	}
@@ -104,8 +110,10 @@ func TestLanesHop(t *testing.T) {
 }
 
 // The step to in_data is all or nothing, and only one can make it.
-func TestMarkInData(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestMarkInData(t *testing.T) { storetest.Each(t, testMarkInData) }
+
+func testMarkInData(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	queued(t, s, "m1", "l", "x.example", 3, noon)
 	count := func(status string) (n int) {
 		if err := s.Writer().QueryRow(`SELECT count(*) FROM deliveries WHERE status = $1`, status).Scan(&n); err != nil {
@@ -142,8 +150,10 @@ func TestMarkInData(t *testing.T) {
 	}
 }
 
-func TestWriteOutcomeAndEvents(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestWriteOutcomeAndEvents(t *testing.T) { storetest.Each(t, testWriteOutcomeAndEvents) }
+
+func testWriteOutcomeAndEvents(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	queued(t, s, "m1", "l", "x.example", 2, noon)
 	later := func(code int) Outcome {
 		return Outcome{IDs: []int64{1}, Status: "queued", Code: code, Reply: "later", NextAt: noon.Add(time.Minute), At: noon}
@@ -176,8 +186,10 @@ func TestWriteOutcomeAndEvents(t *testing.T) {
 	}
 }
 
-func TestDeferLane(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestDeferLane(t *testing.T) { storetest.Each(t, testDeferLane) }
+
+func testDeferLane(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	queued(t, s, "old", "l", "x.example", 1, noon.Add(-48*time.Hour))
 	queued(t, s, "new", "l", "x.example", 2, noon)
 	queued(t, s, "hand", "l", "x.example", 1, noon)
@@ -226,7 +238,7 @@ func TestDeferLane(t *testing.T) {
 
 // What runs for every message finds its rows by index, also in a long queue.
 func TestQueriesUseIndexes(t *testing.T) {
-	s := openTest(t, t.TempDir())
+	s := openTest(t, "", t.TempDir())
 	queued(t, s, "m1", "l", "x.example", 50, noon)
 	cond, args := DueQuery{Lane: "l", Now: noon, SkipMessages: []string{"a"}}.where()
 	for _, c := range []struct {

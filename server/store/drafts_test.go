@@ -18,6 +18,8 @@ import (
 	"pgregory.net/rapid"
 
 	"servicesmtp.net/companion/internal/wire"
+
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // shelf is a store with its bodies and what acceptance needs of it.
@@ -34,9 +36,9 @@ type fataler interface {
 	Fatalf(string, ...any)
 }
 
-func openShelf(t *testing.T, dir string) *shelf {
+func openShelf(t *testing.T, dsn, dir string) *shelf {
 	t.Helper()
-	s := openTest(t, dir)
+	s := openTest(t, dsn, dir)
 	in, err := s.Intake(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +119,9 @@ func (s *shelf) files(t fataler) []string {
 	return names
 }
 
-func TestBodiesInlineAndInFiles(t *testing.T) {
+func TestBodiesInlineAndInFiles(t *testing.T) { storetest.Each(t, testBodiesInlineAndInFiles) }
+
+func testBodiesInlineAndInFiles(t *testing.T, dsn string) {
 	for _, c := range []struct {
 		name   string
 		size   int
@@ -131,7 +135,7 @@ func TestBodiesInlineAndInFiles(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			s := openShelf(t, dir)
+			s := openShelf(t, dsn, dir)
 			content := bytes.Repeat([]byte{'x'}, c.size)
 			d := s.upload(t, "acc", content)
 			s.commit(t, d)
@@ -146,7 +150,7 @@ func TestBodiesInlineAndInFiles(t *testing.T) {
 				if _, err := s.read("other", content); !errors.Is(err, ErrNotFound) {
 					t.Errorf("another account: %v, want ErrNotFound", err)
 				}
-				s = openShelf(t, dir)
+				s = openShelf(t, dsn, dir)
 				if n, err := s.bodies.Sweep(context.Background()); n != 0 || err != nil {
 					t.Errorf("swept %d, %v", n, err)
 				}
@@ -155,8 +159,10 @@ func TestBodiesInlineAndInFiles(t *testing.T) {
 	}
 }
 
-func TestUnsealedDraftLeavesNothing(t *testing.T) {
-	s := openShelf(t, t.TempDir())
+func TestUnsealedDraftLeavesNothing(t *testing.T) { storetest.Each(t, testUnsealedDraftLeavesNothing) }
+
+func testUnsealedDraftLeavesNothing(t *testing.T, dsn string) {
+	s := openShelf(t, dsn, t.TempDir())
 	d := s.bodies.Draft("acc", 1<<40)
 	if _, err := d.Write(make([]byte, InlineMax+1)); err != nil {
 		t.Fatal(err)
@@ -171,8 +177,10 @@ func TestUnsealedDraftLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestFolderNames(t *testing.T) {
-	s := openShelf(t, t.TempDir())
+func TestFolderNames(t *testing.T) { storetest.Each(t, testFolderNames) }
+
+func testFolderNames(t *testing.T, dsn string) {
+	s := openShelf(t, dsn, t.TempDir())
 	for _, id := range []string{"", ".", "..", "a/b", `a\b`, "../acc", "c:"} {
 		d := s.bodies.Draft(id, 0)
 		if _, err := d.Write(make([]byte, InlineMax+1)); err == nil {
@@ -183,9 +191,11 @@ func TestFolderNames(t *testing.T) {
 
 // TestSweepAfterACrash: what a dead process left is removed, what a message
 // needs and what is being written is not.
-func TestSweepAfterACrash(t *testing.T) {
+func TestSweepAfterACrash(t *testing.T) { storetest.Each(t, testSweepAfterACrash) }
+
+func testSweepAfterACrash(t *testing.T, dsn string) {
 	dir := t.TempDir()
-	s := openShelf(t, dir)
+	s := openShelf(t, dsn, dir)
 	needed, orphan, draft := bytes.Repeat([]byte("n"), InlineMax+1), bytes.Repeat([]byte("o"), InlineMax+1), bytes.Repeat([]byte("d"), InlineMax+1)
 	s.commit(t, s.upload(t, "acc", needed))
 	s.upload(t, "acc", orphan)
@@ -194,7 +204,7 @@ func TestSweepAfterACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nothing is closed: the process is gone.
-	s = openShelf(t, dir)
+	s = openShelf(t, dsn, dir)
 	live := s.bodies.Draft("acc", 0)
 	if _, err := live.Write(draft); err != nil {
 		t.Fatal(err)
@@ -231,17 +241,21 @@ func TestSweepAfterACrash(t *testing.T) {
 }
 
 // TestSweepWithoutAFolder: a new store has none.
-func TestSweepWithoutAFolder(t *testing.T) {
-	if n, err := openShelf(t, t.TempDir()).bodies.Sweep(context.Background()); n != 0 || err != nil {
+func TestSweepWithoutAFolder(t *testing.T) { storetest.Each(t, testSweepWithoutAFolder) }
+
+func testSweepWithoutAFolder(t *testing.T, dsn string) {
+	if n, err := openShelf(t, dsn, t.TempDir()).bodies.Sweep(context.Background()); n != 0 || err != nil {
 		t.Errorf("swept %d, %v", n, err)
 	}
 }
 
 // TestNoOrderLosesABody tries orders of what two uploads of one body, their
 // commits or refusals, sweeps and crashes may do.
-func TestNoOrderLosesABody(t *testing.T) {
+func TestNoOrderLosesABody(t *testing.T) { storetest.Each(t, testNoOrderLosesABody) }
+
+func testNoOrderLosesABody(t *testing.T, dsn string) {
 	dir := t.TempDir()
-	base := openShelf(t, dir)
+	base := openShelf(t, dsn, dir)
 	round := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		round++
@@ -293,8 +307,10 @@ func TestNoOrderLosesABody(t *testing.T) {
 
 // TestUploadsAtOnce: the same body from many sessions, half of them refused,
 // with sweeps between.
-func TestUploadsAtOnce(t *testing.T) {
-	s := openShelf(t, t.TempDir())
+func TestUploadsAtOnce(t *testing.T) { storetest.Each(t, testUploadsAtOnce) }
+
+func testUploadsAtOnce(t *testing.T, dsn string) {
+	s := openShelf(t, dsn, t.TempDir())
 	for round := range 10 {
 		content := append(bytes.Repeat([]byte{'x'}, InlineMax), byte(round))
 		var commits sync.Mutex // the intake is for one goroutine at a time
@@ -328,7 +344,11 @@ func TestUploadsAtOnce(t *testing.T) {
 // TestAFileThatCannotBeNamedIsAnError: a failed rename must not pass for a
 // stored body.
 func TestAFileThatCannotBeNamedIsAnError(t *testing.T) {
-	s := openTest(t, t.TempDir())
+	storetest.Each(t, testAFileThatCannotBeNamedIsAnError)
+}
+
+func testAFileThatCannotBeNamedIsAnError(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	d := s.Bodies().Draft("account", 1<<20)
 	if _, err := d.Write(make([]byte, InlineMax+1)); err != nil {
 		t.Fatal(err)

@@ -22,10 +22,13 @@ type Event struct {
 
 // addEvents adds an event for every row of deliveries d that cond finds. The
 // first five arguments are status, code, enhanced code, reply and time.
-func addEvents(ctx context.Context, tx *sql.Tx, cond string, args []any) error {
+func (s *Store) addEvents(ctx context.Context, tx *sql.Tx, cond string, args []any) error {
+	if err := orderIDs(ctx, s.dialect, tx); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO events (account_id, message_id, envid, recipient, status, code, enhanced, reply, at)
 		SELECT d.account_id, d.message_id, m.envid, d.recipient, $1, $2, $3, $4, $5
-		FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE `+cond, args...)
+		FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE `+cond+` ORDER BY d.id`, args...)
 	if err != nil {
 		return fmt.Errorf("add events: %w", err)
 	}

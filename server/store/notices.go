@@ -22,6 +22,9 @@ type Notice struct {
 
 // AddNotice stores a notice within a transaction and tells its id.
 func (s *Store) AddNotice(ctx context.Context, tx *sql.Tx, n Notice) (int64, error) {
+	if err := orderIDs(ctx, s.dialect, tx); err != nil {
+		return 0, err
+	}
 	var id int64
 	err := tx.QueryRowContext(ctx, `INSERT INTO notices (account_id, kind, severity, key, subject, body, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`, n.AccountID, n.Kind, n.Severity, n.Key, n.Subject, n.Body, Micros(n.CreatedAt)).Scan(&id)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/internal/lite"
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 func addTestAccount(t *testing.T, s *Store, id string) {
@@ -20,8 +21,10 @@ func addTestAccount(t *testing.T, s *Store, id string) {
 	}
 }
 
-func TestTheServiceAccount(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestTheServiceAccount(t *testing.T) { storetest.Each(t, testTheServiceAccount) }
+
+func testTheServiceAccount(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	addTestAccount(t, s, "a")
 	all, err := s.Accounts(t.Context(), "")
 	if err != nil || len(all) != 1 || all[0].ID != "a" {
@@ -59,7 +62,7 @@ func TestMigrateSchema1(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := openTest(t, dir)
+	s := openTest(t, "", dir)
 	notices, err := s.Notices(t.Context(), "a", 0, 10)
 	if err != nil || len(notices) != 2 || notices[0].Key != "status" || notices[1].Key != "" {
 		t.Errorf("notices %+v, %v", notices, err)
@@ -78,8 +81,10 @@ func addFailure(t *testing.T, s *Store, account, to string, at time.Time) {
 	}
 }
 
-func TestEachFailureOfASpan(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestEachFailureOfASpan(t *testing.T) { storetest.Each(t, testEachFailureOfASpan) }
+
+func testEachFailureOfASpan(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	addFailure(t, s, "a", "second@x", at.Add(time.Hour))
 	addFailure(t, s, "a", "first@x", at)
@@ -104,8 +109,10 @@ func TestEachFailureOfASpan(t *testing.T) {
 	}
 }
 
-func TestNewsSince(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestNewsSince(t *testing.T) { storetest.Each(t, testNewsSince) }
+
+func testNewsSince(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	look := func(e, n int64) ([]string, int64, int64) {
 		t.Helper()
 		all, le, ln, err := s.NewsSince(t.Context(), e, n)

@@ -5,14 +5,19 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
-func openTest(t *testing.T, dir string) *Store {
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+func openTest(t *testing.T, dsn, dir string) *Store {
 	t.Helper()
-	s, err := Open(context.Background(), Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	s, err := Open(context.Background(), Options{Dir: dir, DSN: dsn, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,9 +25,11 @@ func openTest(t *testing.T, dir string) *Store {
 	return s
 }
 
-func TestOpenTwiceKeepsNameAndRows(t *testing.T) {
+func TestOpenTwiceKeepsNameAndRows(t *testing.T) { storetest.Each(t, testOpenTwiceKeepsNameAndRows) }
+
+func testOpenTwiceKeepsNameAndRows(t *testing.T, dsn string) {
 	dir := filepath.Join(t.TempDir(), "with space ü")
-	s := openTest(t, dir)
+	s := openTest(t, dsn, dir)
 	name := s.Name()
 	if err := s.Tx(context.Background(), func(tx *sql.Tx) error {
 		_, err := tx.Exec(`INSERT INTO settings (key, value) VALUES ($1, $2)`, "k", "v")
@@ -33,7 +40,7 @@ func TestOpenTwiceKeepsNameAndRows(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again := openTest(t, dir)
+	again := openTest(t, dsn, dir)
 	if again.Name() != name || name == "" {
 		t.Errorf("name %q, then %q", name, again.Name())
 	}
@@ -43,8 +50,10 @@ func TestOpenTwiceKeepsNameAndRows(t *testing.T) {
 	}
 }
 
-func TestTxRollsBack(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestTxRollsBack(t *testing.T) { storetest.Each(t, testTxRollsBack) }
+
+func testTxRollsBack(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	boom := errors.New("boom")
 	err := s.Tx(context.Background(), func(tx *sql.Tx) error {
 		if _, err := tx.Exec(`INSERT INTO settings (key, value) VALUES ('x', 'y')`); err != nil {
@@ -61,15 +70,17 @@ func TestTxRollsBack(t *testing.T) {
 	}
 }
 
-func TestReaderCannotWrite(t *testing.T) {
-	s := openTest(t, t.TempDir())
+func TestReaderCannotWrite(t *testing.T) { storetest.Each(t, testReaderCannotWrite) }
+
+func testReaderCannotWrite(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
 	if _, err := s.Reader().Exec(`INSERT INTO settings (key, value) VALUES ('x', 'y')`); err == nil {
 		t.Error("the read-only pool wrote")
 	}
 }
 
 func TestDurabilityPragmas(t *testing.T) {
-	s := openTest(t, t.TempDir())
+	s := openTest(t, "", t.TempDir())
 	var mode string
 	var sync int
 	if err := s.Writer().QueryRow(`PRAGMA journal_mode`).Scan(&mode); err != nil || mode != "wal" {

@@ -21,8 +21,8 @@ const (
 	// subscription, what its contract has left of credits, and the oldest period
 	// that is not closed. $1 is now.
 	selectTerms = `SELECT a.zone, a.status, a.overage, ` + begun + `,
-		coalesce((SELECT sum(c.remaining) FROM credits c WHERE c.contract = s.contract AND c.unit = 'bytes' AND c.remaining > 0 AND c.valid_from <= $1), 0),
-		coalesce((SELECT sum(c.remaining) FROM credits c WHERE c.contract = s.contract AND c.unit = 'emails' AND c.remaining > 0 AND c.valid_from <= $1), 0),
+		coalesce((SELECT CAST(sum(c.remaining) AS BIGINT) FROM credits c WHERE c.contract = s.contract AND c.unit = 'bytes' AND c.remaining > 0 AND c.valid_from <= $1), 0),
+		coalesce((SELECT CAST(sum(c.remaining) AS BIGINT) FROM credits c WHERE c.contract = s.contract AND c.unit = 'emails' AND c.remaining > 0 AND c.valid_from <= $1), 0),
 		coalesce((SELECT min(u.period_start) FROM usage_periods u WHERE u.account_id = a.id AND u.closed_at IS NULL), 0)
 		FROM accounts a` + joinBegun + ` WHERE a.id = $2`
 	selectUsed = `SELECT emails, bytes FROM usage_periods WHERE account_id = $1 AND period_start = $2`

@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/account"
+
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // TestCountingHoldsTheLimit: the statement itself refuses to pass the limit,
 // whatever was read before.
-func TestCountingHoldsTheLimit(t *testing.T) {
-	s := openShelf(t, t.TempDir())
+func TestCountingHoldsTheLimit(t *testing.T) { storetest.Each(t, testCountingHoldsTheLimit) }
+
+func testCountingHoldsTheLimit(t *testing.T, dsn string) {
+	s := openShelf(t, dsn, t.TempDir())
 	start := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	limit := account.Charge{Emails: 10, Bytes: 1000}
 	for _, c := range []struct {

@@ -1,5 +1,6 @@
 -- Times are microseconds since 1970 UTC, ids are ULIDs as text, sizes are
--- bytes. Only what SQLite and PostgreSQL share is used.
+-- bytes. Only what SQLite and PostgreSQL share is used; every migration has a
+-- twin of the same number and name in ../postgres, which says how to make it.
 
 -- +goose Up
 CREATE TABLE accounts (

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ErrRace says that another node wrote what a transaction had read as missing
+// or smaller. Tx runs such a transaction again on PostgreSQL; where it comes
+// out of Tx, trying later is right.
+var ErrRace = errors.New("another node was faster")
+
+// maxTries is how often Tx runs one transaction.
+const maxTries = 8
+
+// mayRepeat says that a transaction failed as a whole, wrote nothing, and may
+// go well when it is run again. A lost connection is none of these: nobody
+// knows whether its COMMIT was done.
+func mayRepeat(err error) bool {
+	if errors.Is(err, ErrRace) {
+		return true
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case "40001", "40P01": // serialization_failure, deadlock_detected
+		return true
+	case "23505": // unique_violation: a key that another node has just accepted
+		return e.ConstraintName == "envelope_keys_pkey"
+	}
+	return false
+}
+
+// repeat runs a transaction until it succeeds, fails for good, or was tried
+// often enough.
+func repeat(ctx context.Context, run func() error) error {
+	for try := 1; ; try++ {
+		err := run()
+		if err == nil || try == maxTries || !mayRepeat(err) {
+			return err
+		}
+		select {
+		case <-time.After(time.Duration(try) * time.Duration(rand.Int64N(int64(10*time.Millisecond)))):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
