@@ -33,31 +33,22 @@ type Billing struct {
 	Plans account.Catalogue
 }
 
-// rounds is how often an event is tried again because use was counted, or the
-// period closed, while it was reckoned with.
-const rounds = 20
-
 // event runs fn in one transaction on the account's rows, and saves what it
-// answers.
+// answers. fn may run more than once (store.ErrRace).
 func (b *Billing) event(ctx context.Context, accountID string, fn func(tx *sql.Tx, r account.Rows, now time.Time) (account.Changes, error)) (done account.Changes, err error) {
-	for range rounds {
-		err = b.Store.Tx(ctx, func(tx *sql.Tx) error {
-			if err := b.Store.LockAccount(ctx, tx, accountID); err != nil {
-				return err
-			}
-			r, err := b.Store.Rows(ctx, tx, accountID)
-			if err != nil {
-				return err
-			}
-			if done, err = fn(tx, r, now()); err != nil {
-				return err
-			}
-			return b.Store.SaveChanges(ctx, tx, done)
-		})
-		if !errors.Is(err, store.ErrClosing) {
-			break
+	err = b.Store.Tx(ctx, func(tx *sql.Tx) error {
+		if err := b.Store.LockAccount(ctx, tx, accountID); err != nil {
+			return err
 		}
-	}
+		r, err := b.Store.Rows(ctx, tx, accountID)
+		if err != nil {
+			return err
+		}
+		if done, err = fn(tx, r, now()); err != nil {
+			return err
+		}
+		return b.Store.SaveChanges(ctx, tx, done)
+	})
 	return done, err
 }
 
@@ -270,8 +261,8 @@ func (b *Billing) Refund(ctx context.Context, orderID string) (amount int64, err
 }
 
 // CloseEarlier closes, within a transaction, what is over at now of an
-// account's periods. It is store.ErrClosing when another transaction was
-// faster: roll back and try again.
+// account's periods. It is store.ErrRace when another transaction was faster:
+// Store.Tx then runs this one again.
 func (b *Billing) CloseEarlier(ctx context.Context, tx *sql.Tx, accountID string, now time.Time) (account.Changes, error) {
 	if err := b.Store.LockAccount(ctx, tx, accountID); err != nil {
 		return account.Changes{}, err
@@ -292,15 +283,9 @@ func (b *Billing) CloseEarlier(ctx context.Context, tx *sql.Tx, accountID string
 // called.
 func (b *Billing) Close(ctx context.Context, accountID string, at time.Time) ([]account.Bill, error) {
 	var done account.Changes
-	var err error
-	for range rounds {
-		err = b.Store.Tx(ctx, func(tx *sql.Tx) (err error) {
-			done, err = b.CloseEarlier(ctx, tx, accountID, at)
-			return err
-		})
-		if !errors.Is(err, store.ErrClosing) {
-			break
-		}
-	}
+	err := b.Store.Tx(ctx, func(tx *sql.Tx) (err error) {
+		done, err = b.CloseEarlier(ctx, tx, accountID, at)
+		return err
+	})
 	return done.Bills, err
 }

@@ -3,15 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"servicesmtp.net/companion/server/account"
 )
 
-// ErrClosing says that another transaction closed the period first: read the
-// rows again.
-var ErrClosing = errors.New("period was closed meanwhile")
+// errClosing says that another transaction closed the period first, or counted
+// more into it.
+var errClosing = fmt.Errorf("period changed meanwhile: %w", ErrRace)
 
 // SaveChanges writes what an event made or changed, within the transaction
 // that read the rows. A period is closed only while it is as it was read.
@@ -49,14 +48,14 @@ func (s *Store) SaveChanges(ctx context.Context, tx *sql.Tx, c account.Changes) 
 	return nil
 }
 
-// closePeriod is ErrClosing where the period is closed, or counts other use
+// closePeriod is ErrRace where the period is closed, or counts other use
 // than was reckoned with.
 func closePeriod(ctx context.Context, tx *sql.Tx, u account.Usage) error {
 	res, err := tx.ExecContext(ctx, `UPDATE usage_periods SET closed_at = $3
 		WHERE account_id = $1 AND period_start = $2 AND closed_at IS NULL AND emails = $4 AND bytes = $5`,
 		u.AccountID, Micros(u.Start), orNull(u.ClosedAt), u.Used.Emails, int64(u.Used.Bytes))
 	if err == nil {
-		err = oneRow(res, ErrClosing)
+		err = oneRow(res, errClosing)
 	}
 	if err != nil {
 		return fmt.Errorf("close period: %w", err)
