@@ -78,6 +78,7 @@ var rules = map[string]rule{
 	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
 	"server/queue":      {with("server/store", "server/delivery"), "decides when delivery runs"},
 	"server/config":     {with(), "one file; knows no part"},
+	"server/backup":     {with("server/store"), "files and one database; knows no mail"},
 	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":      {with("server/store"), "passwords and tokens"},
 	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login"),

@@ -21,6 +21,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river/riverdriver/riversqlite"
@@ -42,6 +43,7 @@ type Store struct {
 	read  *sql.DB // read-only
 	name  string  // tells companions which store an endpoint leads to
 	dir   string
+	kept  atomic.Int32 // how many want no body removed; see KeepBodies
 }
 
 // Options say where the database is.
