@@ -124,7 +124,8 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 		Store: r.store, Login: verifier, Plans: plans, Keys: r.acceptor, Endpoints: r.endpoints, Log: log,
 		Policy: api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds())},
 	})
-	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Wake: r.api.Wake, Log: log})
+	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Wake: r.api.Wake, Log: log,
+		Backup: newMaker(r.store, data).Write})
 	return r, nil
 }
 

@@ -28,6 +28,8 @@ type AdminOptions struct {
 	Queue Queue
 	Wake  func(accountID string) // there is a new notice; nil: nobody waits
 	Log   *slog.Logger
+
+	Backup func(ctx context.Context, w io.Writer) error // writes one; nil: cannot be
 }
 
 // Admin is the operator's side: an http.Handler that a running relay serves on
@@ -35,7 +37,8 @@ type AdminOptions struct {
 // runs. Whoever reaches it may do everything.
 type Admin struct {
 	AdminOptions
-	mux *http.ServeMux
+	mux     *http.ServeMux
+	backups *backups
 }
 
 // NewAdmin makes the handler.
@@ -43,7 +46,8 @@ func NewAdmin(o AdminOptions) *Admin {
 	if o.Wake == nil {
 		o.Wake = func(string) {}
 	}
-	a := &Admin{AdminOptions: o, mux: http.NewServeMux()}
+	a := &Admin{AdminOptions: o, mux: http.NewServeMux(), backups: newBackups()}
+	a.mux.HandleFunc("GET /backup", a.makeBackup)
 	for pattern, handle := range map[string]adminCall{
 		"GET /accounts":                  a.listAccounts,
 		"POST /accounts":                 a.addAccount,
@@ -69,7 +73,8 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeH
 func (a *Admin) Run(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{Handler: a, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelError)}
-	return serve(ctx, srv, func() error { return srv.Serve(ln) }, nil)
+	defer a.backups.running.Wait() // also one that outlasts the time for stopping
+	return serve(ctx, srv, func() error { return srv.Serve(ln) }, a.backups.giveUp)
 }
 
 // adminCall answers one request with a value for JSON.
