@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
+
+	"servicesmtp.net/companion/internal/lite"
 )
 
 // Snapshot is the database as it was at one moment, as a file of its own.
@@ -19,7 +22,14 @@ type Snapshot struct {
 // Writers go on meanwhile: SQLite copies what one reading transaction sees. An
 // error leaves no file.
 func (s *Store) Snapshot(ctx context.Context, path string) (*Snapshot, error) {
-	if _, err := s.read.ExecContext(ctx, `VACUUM INTO $1`, path); err != nil {
+	// A connection of its own: the writer is not kept waiting, and those that
+	// only read refuse this statement.
+	copier, err := lite.Open(filepath.Join(s.dir, databaseFile), 1)
+	if err != nil {
+		return nil, err
+	}
+	_, err = copier.ExecContext(ctx, `VACUUM INTO $1`, path)
+	if err = errors.Join(err, copier.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("copy database: %w", err), removeIfThere(path))
 	}
 	// It is only read, by nobody else, and deleted soon: no locks, no log.

@@ -34,6 +34,9 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
+// databaseFile is the database's name in the data folder.
+const databaseFile = "relay.db"
+
 // ErrNotFound says that no row has that name or id.
 var ErrNotFound = errors.New("not found")
 
@@ -61,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := durable.MkdirAll(o.Dir); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
-	path := filepath.Join(o.Dir, "relay.db")
+	path := filepath.Join(o.Dir, databaseFile)
 	write, err := lite.Open(path, 1, lite.Full, "foreign_keys(1)")
 	if err != nil {
 		return nil, err
