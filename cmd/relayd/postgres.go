@@ -22,7 +22,7 @@ func (inv *invocation) sayPostgres(dsn string, restore bool) error {
 	p := onPostgres{Database: "postgresql", Copy: inv.foldersToCopy()}
 	if restore {
 		p.Commands = []string{"pg_restore --clean --if-exists --exit-on-error --single-transaction --dbname=" + name + " relay.dump",
-			"relayd store renew-name --data " + quoteShell(inv.data)}
+			"relayd store renew-name" + inv.flags()}
 	} else {
 		p.Commands = []string{"pg_dump --format=custom --file=relay.dump --dbname=" + name}
 	}
@@ -37,6 +37,15 @@ func (inv *invocation) sayPostgres(dsn string, restore bool) error {
 	// The dump first: a body that it names is then there when the folder is copied.
 	fmt.Fprintf(inv.stdout, "The database is PostgreSQL, which saves itself. The relay may run:\n  %s\nThen copy these:\n  %s\n", p.Commands[0], strings.Join(p.Copy, "\n  "))
 	return nil
+}
+
+// flags name the same folder and settings for another command.
+func (inv *invocation) flags() string {
+	text := " --data " + quoteShell(inv.data)
+	if inv.config != "" {
+		text += " --config " + quoteShell(inv.config)
+	}
+	return text
 }
 
 // passwordPair finds the password in a DSN of words, quoted or not.

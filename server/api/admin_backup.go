@@ -43,6 +43,10 @@ func (a *Admin) makeBackup(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-a.backups.stop:
 			cancel()
+			// Nor may a command that does not read keep the relay from stopping.
+			if err := http.NewResponseController(w).SetWriteDeadline(time.Now()); err != nil {
+				a.Log.Debug("no deadline set", "error", err)
+			}
 		case <-done:
 		}
 	})
