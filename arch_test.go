@@ -86,10 +86,11 @@ var rules = map[string]rule{
 	"server/delivery":        {with("server/store"), "SMTP out; does not know the queue"},
 	"server/queue":           {with("server/store", "server/delivery"), "decides when delivery runs"},
 	"server/config":          {with(), "one file; knows no part"},
+	"server/backup":          {with("server/store"), "files and one database; knows no mail"},
 	"server/authority":       {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":           {with("server/store"), "passwords and tokens"},
 	"server/metrics":         {with("server/accept", "server/delivery", "server/store"), "counts, decides nothing; nobody but the composition root knows it"},
-	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login", "server/notify", "server/tell", "server/monthly"),
+	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login", "server/notify", "server/tell", "server/monthly", "server/backup"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
 	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},

@@ -40,7 +40,7 @@ func submissions(ctx context.Context, bin, dir string, rounds int) error {
 			var rates [3][]float64
 			for range rounds {
 				for i, target := range []func(context.Context, submission) (float64, error){
-					onRelay(bin, dir, silent.Addr().String(), sqlite), onRelay(bin, dir, silent.Addr().String(), sqlite), p.submissions,
+					onRelay(bin, dir, silent.Addr().String(), sqlite), onRelay(bin, dir, silent.Addr().String(), db.database), p.submissions,
 				} {
 					rate, err := target(ctx, l)
 					if err != nil {

@@ -19,6 +19,7 @@ import (
 	"servicesmtp.net/companion/server/accept"
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/api"
+	"servicesmtp.net/companion/server/backup"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -35,8 +36,18 @@ const (
 // errBusy says that another program holds the data folder.
 var errBusy = errors.New("the data folder is in use by another relayd")
 
-// lock takes the data folder for this process alone.
+// lock takes the data folder for this process alone. A folder in which a
+// restore was cut off is nobody's.
 func lock(dir string) (*flock.Flock, error) {
+	l, err := lockAnyway(dir)
+	if err == nil && backup.Unfinished(dir) {
+		return nil, errors.Join(fmt.Errorf("%w: give relayd restore again", backup.ErrUnfinished), l.Unlock())
+	}
+	return l, err
+}
+
+// lockAnyway takes the data folder in whatever state it is.
+func lockAnyway(dir string) (*flock.Flock, error) {
 	if err := durable.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
@@ -54,6 +65,7 @@ func lock(dir string) (*flock.Flock, error) {
 // administration sends requests to the admin handler, wherever it is.
 type administration struct {
 	http  *http.Client
+	store *store.Store // nil: a running relay has it
 	close func() error
 }
 
@@ -116,6 +128,7 @@ func (inv *invocation) direct(l *flock.Flock) (*administration, error) {
 	handler := api.NewAdmin(api.AdminOptions{Store: st, Plans: account.Default(), Queue: q, Teller: newTeller(st, acceptor, cfg, nil, log), Log: log})
 	return &administration{
 		http:  &http.Client{Transport: inProcess{handler}},
+		store: st,
 		close: func() error { return errors.Join(st.Close(), l.Unlock()) },
 	}, nil
 }
@@ -179,11 +192,7 @@ func (inv *invocation) ask(method, path string, in, out any) (err error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		var problem struct{ Detail string }
-		if json.NewDecoder(resp.Body).Decode(&problem) != nil || problem.Detail == "" {
-			problem.Detail = "the running relay answered " + resp.Status + "; are relay and command of the same version?"
-		}
-		return errors.New(problem.Detail)
+		return refusalOf(resp)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
 		return fmt.Errorf("read the answer: %w", err)

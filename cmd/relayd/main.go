@@ -26,6 +26,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitAct    = 4 // done, but a person must act
 )
 
 // version is set by the linker in releases.
@@ -44,14 +45,17 @@ type commands struct {
 	Config string `placeholder:"FILE" help:"Settings. Default: relay.toml in the data folder, where there is one."`
 	JSON   bool   `help:"Print JSON."`
 
-	Serve   serveCommand  `cmd:"" help:"Run the relay until SIGTERM."`
-	Account accountGroup  `cmd:"" help:"Accounts of customers."`
-	Plan    planGroup     `cmd:"" help:"Plans on offer."`
-	Usage   usageCommand  `cmd:"" help:"What an account has used in the present period."`
-	Errors  errorsCommand `cmd:"" help:"Addresses of an account that failed for good."`
-	Report  reportGroup   `cmd:"" help:"Reports of accounts by month."`
-	Queue   queueGroup    `cmd:"" help:"Mail that waits."`
-	Version versionFlag   `help:"Print the version."`
+	Serve   serveCommand   `cmd:"" help:"Run the relay until SIGTERM."`
+	Account accountGroup   `cmd:"" help:"Accounts of customers."`
+	Plan    planGroup      `cmd:"" help:"Plans on offer."`
+	Usage   usageCommand   `cmd:"" help:"What an account has used in the present period."`
+	Errors  errorsCommand  `cmd:"" help:"Addresses of an account that failed for good."`
+	Report  reportGroup    `cmd:"" help:"Reports of accounts by month."`
+	Queue   queueGroup     `cmd:"" help:"Mail that waits."`
+	Backup  backupCommand  `cmd:"" help:"Write everything into one file; the relay may run."`
+	Restore restoreCommand `cmd:"" help:"Bring a backup back into an empty data folder."`
+	Store   storeGroup     `cmd:"" help:"The database."`
+	Version versionFlag    `help:"Print the version."`
 }
 
 type versionFlag bool
@@ -93,6 +97,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "relayd:", err)
+		if errors.Is(err, errAct) {
+			return exitAct
+		}
 		return exitFailed
 	}
 	return exitDone

@@ -141,7 +141,8 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 		Policy:  api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds())},
 	})
 	r.teller = newTeller(st, r.acceptor, cfg, r.api.Wake, log)
-	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Teller: r.teller, Log: log})
+	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Teller: r.teller, Log: log,
+		Backup: newMaker(r.store, data).Write})
 	return r, nil
 }
 

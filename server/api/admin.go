@@ -31,6 +31,8 @@ type AdminOptions struct {
 	Queue  Queue
 	Teller *tell.Teller // nil: one that sends no mail and wakes nobody
 	Log    *slog.Logger
+
+	Backup func(ctx context.Context, w io.Writer) error // writes one; nil: cannot be
 }
 
 // Admin is the operator's side: an http.Handler that a running relay serves on
@@ -40,6 +42,7 @@ type Admin struct {
 	AdminOptions
 	billing *billing.Billing
 	mux     *http.ServeMux
+	backups *backups
 }
 
 // NewAdmin makes the handler.
@@ -47,7 +50,8 @@ func NewAdmin(o AdminOptions) *Admin {
 	if o.Teller == nil {
 		o.Teller = tell.New(tell.Options{Store: o.Store, Log: o.Log})
 	}
-	a := &Admin{AdminOptions: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, mux: http.NewServeMux()}
+	a := &Admin{AdminOptions: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, mux: http.NewServeMux(), backups: newBackups()}
+	a.mux.HandleFunc("GET /backup", a.makeBackup)
 	for pattern, handle := range map[string]adminCall{
 		"GET /accounts":                        a.listAccounts,
 		"POST /accounts":                       a.addAccount,
@@ -74,7 +78,8 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeH
 func (a *Admin) Run(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{Handler: a, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelError)}
-	return serve(ctx, srv, func() error { return srv.Serve(ln) }, nil)
+	defer a.backups.running.Wait() // also one that outlasts the time for stopping
+	return serve(ctx, srv, func() error { return srv.Serve(ln) }, a.backups.giveUp)
 }
 
 // adminCall answers one request with a value for JSON.

@@ -232,7 +232,7 @@ func (b *Bodies) unpin(ctx context.Context, n bodyName) error {
 
 // removeOrphan removes a body's file that nobody needs; mu is held.
 func (b *Bodies) removeOrphan(ctx context.Context, n bodyName) (removed bool, err error) {
-	if b.pins[n] > 0 {
+	if b.pins[n] > 0 || b.store.kept.Load() > 0 {
 		return false, nil
 	}
 	if has, err := b.store.hasBody(ctx, n); err != nil || has {

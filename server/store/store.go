@@ -26,6 +26,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river/riverdriver"
@@ -40,6 +41,9 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
+// databaseFile is the database's name in the data folder.
+const databaseFile = "relay.db"
+
 // ErrNotFound says that no row has that name or id.
 var ErrNotFound = errors.New("not found")
 
@@ -49,6 +53,7 @@ type Store struct {
 	read  *sql.DB // read-only
 	name  string  // tells companions which store an endpoint leads to
 	dir   string
+	kept  atomic.Int32 // how many want no body removed; see KeepBodies
 
 	dialect dialect
 }
@@ -84,7 +89,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		s.write, s.read, err = openPostgres(ctx, o.DSN)
 		return err
 	}
-	path := filepath.Join(o.Dir, "relay.db")
+	path := filepath.Join(o.Dir, databaseFile)
 	if s.write, err = lite.Open(path, 1, lite.Full, "foreign_keys(1)"); err != nil {
 		return err
 	}

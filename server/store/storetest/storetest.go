@@ -119,7 +119,7 @@ func (s *server) wait() error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // of a test; nothing was written through it
 	for range 300 {
 		if err = db.PingContext(context.Background()); err == nil {
 			return nil
@@ -139,7 +139,7 @@ func (s *server) create(options []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // of a test; nothing was written through it
 	statement := "CREATE DATABASE " + name
 	for _, o := range options {
 		statement += " " + o
