@@ -72,8 +72,9 @@ var rules = map[string]rule{
 	"relayclient": {nil, "public client: usable without the rest"},
 
 	"server/account":    {[]string{"internal/units"}, "pure rules of plans and periods"},
-	"server/store":      {with("server/account"), "SQL, no rules"},
-	"server/accept":     {with("server/account", "server/store"), "the one transaction"},
+	"server/pace":       {[]string{}, "pure rules of the pace"},
+	"server/store":      {with("server/account", "server/pace"), "SQL, no rules"},
+	"server/accept":     {with("server/account", "server/pace", "server/store"), "the one transaction"},
 	"server/submission": {with("server/accept", "server/account", "server/store"), "SMTP in"},
 	"server/delivery":   {with("server/store"), "SMTP out; does not know the queue"},
 	"server/queue":      {with("server/store", "server/delivery"), "decides when delivery runs"},

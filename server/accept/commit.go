@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/pace"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -70,6 +71,7 @@ type transaction struct {
 type ledger struct {
 	terms
 	used, added account.Charge
+	bucket      pace.Bucket
 }
 
 // run does the batch. After an error nothing of it must be committed.
@@ -118,6 +120,9 @@ func (t *transaction) one(ctx context.Context, r *request) (_ Receipt, refusal, 
 	if err := l.fits(l.used.Add(l.added), r.charge, t.now); err != nil {
 		return Receipt{}, err, nil
 	}
+	if no := l.pass(r, t.now); no != nil {
+		return Receipt{}, no, nil
+	}
 	if err := t.write(ctx, r, l.Status == "held"); err != nil {
 		return Receipt{}, nil, err
 	}
@@ -134,7 +139,7 @@ func (t *transaction) ledger(ctx context.Context, accountID string) (*ledger, er
 	if err != nil {
 		return nil, err
 	}
-	l := &ledger{}
+	l := &ledger{bucket: row.Pace}
 	if l.terms, err = t.a.terms(row, t.now); err != nil {
 		return nil, err
 	}
@@ -179,6 +184,9 @@ func (t *transaction) write(ctx context.Context, r *request, held bool) error {
 // an account's row is then locked for the shortest time.
 func (t *transaction) count(ctx context.Context) error {
 	for id, l := range t.accounts {
+		if err := t.countPace(ctx, id, l); err != nil {
+			return err
+		}
 		if l.added == (account.Charge{}) {
 			continue
 		}

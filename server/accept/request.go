@@ -1,6 +1,7 @@
 package accept
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -35,6 +36,12 @@ type Submission struct {
 	EightBit   bool
 	Return     string // RET: FULL, HDRS or ""
 	Received   string // our Received field, with its CRLF
+
+	Patience time.Duration // the answer may be held back for the pace for so long at most; 0: for a minute or two
+
+	// Held is told that the answer is held back now. The context that it returns
+	// ends when nobody waits for the answer any more. nil: the same context.
+	Held func(context.Context) (_ context.Context, done func())
 }
 
 // Receipt is the answer to an accepted submission.
@@ -55,6 +62,7 @@ type request struct {
 	recipients  []store.Addressee
 	lanes       []string
 	charge      account.Charge
+	behind      bool        // others of its account go first, see queues
 	answer      chan answer // buffered: the writer never waits for a reader
 }
 
@@ -131,6 +139,7 @@ type terms struct {
 	policy     account.Policy
 	zone       *time.Location
 	start, end time.Time // of the period
+	perMinute  int64     // recipients; 0: no rate
 }
 
 // terms works out an account's plan and period.
@@ -139,7 +148,7 @@ func (a *Acceptor) terms(t store.Terms, now time.Time) (terms, error) {
 	if !ok {
 		return terms{}, errors.New("the account's plan is not in the catalogue")
 	}
-	w := terms{Terms: t, plan: plan, policy: account.Policy(t.Overage), zone: a.zone(t.Zone)}
+	w := terms{Terms: t, plan: plan, policy: account.Policy(t.Overage), zone: a.zone(t.Zone), perMinute: RateOf(plan, t.PerMinute, a.PerMinute)}
 	w.start, w.end = account.Period(plan, w.zone, t.ActivatedAt, now)
 	return w, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/pace"
 )
 
 // UsageDay is what was accepted on one day of the account's zone.
@@ -17,8 +18,9 @@ type UsageDay struct {
 }
 
 const (
-	selectTerms = `SELECT plan, zone, status, overage, activated_at FROM accounts WHERE id = $1`
-	selectUsed  = `SELECT emails, bytes FROM usage_periods WHERE account_id = $1 AND period_start = $2`
+	selectTerms = `SELECT a.plan, a.zone, a.status, a.overage, a.activated_at, p.per_minute, coalesce(p.owed, 0), coalesce(p.owed_at, 0)
+		FROM accounts a LEFT JOIN account_paces p ON p.account_id = a.id WHERE a.id = $1`
+	selectUsed = `SELECT emails, bytes FROM usage_periods WHERE account_id = $1 AND period_start = $2`
 
 	// The limits stand in the same statement, so that no other writer can come
 	// between looking and counting.
@@ -36,12 +38,14 @@ type Terms struct {
 	Status      string
 	Overage     string
 	ActivatedAt time.Time
+	PerMinute   *int64      // recipients, of this account alone, 0: no rate; nil: as its plan or the relay says
+	Pace        pace.Bucket // what it owes
 }
 
 func scanTerms(row scanner) (Terms, error) {
 	var t Terms
 	var at int64
-	err := row.Scan(&t.Plan, &t.Zone, &t.Status, &t.Overage, &at)
+	err := row.Scan(&t.Plan, &t.Zone, &t.Status, &t.Overage, &at, &t.PerMinute, &t.Pace.Owed, &t.Pace.At)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}

@@ -3,6 +3,7 @@ package submission
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -51,6 +52,10 @@ func mapError(err error) *smtp.SMTPError {
 	if quota, ok := errors.AsType[*accept.QuotaError](err); ok {
 		return reply(550, 5, 7, 1, wire.Signal{Token: wire.TokenQuota, Reset: quota.Reset}.Text("The plan is used up"))
 	}
+	if pace, ok := errors.AsType[*accept.PaceError](err); ok {
+		retry := (pace.Retry + time.Second - 1).Truncate(time.Second) // never too early
+		return reply(451, 4, 7, 1, wire.Signal{Token: wire.TokenPace, Retry: max(retry, time.Second)}.Text("The account sends faster than it may"))
+	}
 	for _, known := range []struct {
 		is    error
 		reply *smtp.SMTPError
@@ -60,6 +65,7 @@ func mapError(err error) *smtp.SMTPError {
 		{accept.ErrConflict, reply(554, 5, 5, 4, wire.Signal{Token: wire.TokenConflict}.Text("This batch was accepted with other content"))},
 		{accept.ErrClosed, reply(554, 5, 5, 4, wire.Signal{Token: wire.TokenClosed}.Text("This batch was closed"))},
 		{accept.ErrAgain, reply(451, 4, 3, 0, "Another session sends the same message, try again in a moment")},
+		{accept.ErrSlow, reply(451, 4, 3, 0, "The account sends faster than it may, try again later")},
 		{accept.ErrStopped, errStopping},
 		{wire.ErrBareLine, reply(554, 5, 6, 0, "The message has a line end that is not CRLF")}, // RFC 5321 §2.3.8
 		{smtp.ErrTooLongLine, reply(554, 5, 6, 0, fmt.Sprintf("The message has a line of more than %d bytes", maxLine))},
