@@ -81,7 +81,7 @@ var rules = map[string]rule{
 	"server/config":     {with(), "one file; knows no part"},
 	"server/authority":  {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":      {with("server/store"), "passwords and tokens"},
-	"server/api": {with("server/account", "server/accept", "server/store", "server/queue", "server/login"),
+	"server/api": {with("server/account", "server/accept", "server/pace", "server/store", "server/queue", "server/login"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
 	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},

@@ -447,8 +447,20 @@ type OveragePolicyPolicy string
 
 // Policy defines model for Policy.
 type Policy struct {
+	// AccountRecipientsPerMinute The account's rate, which its devices share; 0: none
+	AccountRecipientsPerMinute int64 `json:"account_recipients_per_minute"`
+
+	// Batch Recipients that may leave at once, ahead of the rate; 0: not said
+	Batch int64 `json:"batch"`
+
 	// MessageMax Bytes of one message
 	MessageMax int64 `json:"message_max"`
+
+	// PerProvider Recipients a minute, by domain of the recipient
+	PerProvider map[string]int64 `json:"per_provider"`
+
+	// PersonalBurst Recipients by which personal mail may be ahead of it beside that; 0: not said
+	PersonalBurst int64 `json:"personal_burst"`
 
 	// RcptMax Recipients in one transaction
 	RcptMax int64 `json:"rcpt_max"`
@@ -459,7 +471,7 @@ type Policy struct {
 	// RecipientsPerHour 0: none
 	RecipientsPerHour int64 `json:"recipients_per_hour"`
 
-	// RecipientsPerMinute 0: none
+	// RecipientsPerMinute This device's share; 0: none
 	RecipientsPerMinute int64 `json:"recipients_per_minute"`
 
 	// ValidSeconds Ask again after this
@@ -549,6 +561,12 @@ type GetNoticesParams struct {
 
 	// Wait Seconds to wait for the first entry
 	Wait *int64 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// GetPolicyParams defines parameters for GetPolicy.
+type GetPolicyParams struct {
+	// Waiting Recipients that wait at this device; -1, or without: it has some
+	Waiting *int64 `form:"waiting,omitempty" json:"waiting,omitempty"`
 }
 
 // GetUsageParams defines parameters for GetUsage.
@@ -735,7 +753,7 @@ type ClientInterface interface {
 	// GetPolicy Pace and limits
 	//
 	// Corresponds with GET /policy (the `GetPolicy` operationId).
-	GetPolicy(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPolicy(ctx context.Context, params *GetPolicyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetQuota The plan's present period
 	//
@@ -977,8 +995,8 @@ func (c *Calls) AckNotice(ctx context.Context, id int64, reqEditors ...RequestEd
 // GetPolicy Pace and limits
 //
 // Corresponds with GET /policy (the `GetPolicy` operationId).
-func (c *Calls) GetPolicy(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetPolicyRequest(c.Server)
+func (c *Calls) GetPolicy(ctx context.Context, params *GetPolicyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPolicyRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1490,7 +1508,7 @@ func NewAckNoticeRequest(server string, id int64) (*http.Request, error) {
 }
 
 // NewGetPolicyRequest constructs an http.Request for the GetPolicy method
-func NewGetPolicyRequest(server string) (*http.Request, error) {
+func NewGetPolicyRequest(server string, params *GetPolicyParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -1506,6 +1524,33 @@ func NewGetPolicyRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Waiting != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "waiting", *params.Waiting, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1756,7 +1801,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /policy (the `GetPolicy` operationId).
-	GetPolicyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPolicyResponse, error)
+	GetPolicyWithResponse(ctx context.Context, params *GetPolicyParams, reqEditors ...RequestEditorFn) (*GetPolicyResponse, error)
 
 	// GetQuotaWithResponse The plan's present period
 	//
@@ -2172,6 +2217,8 @@ type GetPolicyResponse struct {
 	JSON200 *Policy
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *ErrorModel
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2465,8 +2512,8 @@ func (c *ClientWithResponses) AckNoticeWithResponse(ctx context.Context, id int6
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /policy (the `GetPolicy` operationId).
-func (c *ClientWithResponses) GetPolicyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPolicyResponse, error) {
-	rsp, err := c.GetPolicy(ctx, reqEditors...)
+func (c *ClientWithResponses) GetPolicyWithResponse(ctx context.Context, params *GetPolicyParams, reqEditors ...RequestEditorFn) (*GetPolicyResponse, error) {
+	rsp, err := c.GetPolicy(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3079,6 +3126,13 @@ func ParseGetPolicyResponse(rsp *http.Response) (*GetPolicyResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorModel

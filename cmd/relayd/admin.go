@@ -110,7 +110,7 @@ func (inv *invocation) direct(l *flock.Flock) (*administration, error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close(), l.Unlock())
 	}
-	handler := api.NewAdmin(api.AdminOptions{Store: st, Plans: account.Default(), Queue: q, Log: log})
+	handler := api.NewAdmin(api.AdminOptions{Store: st, Plans: account.Default(), Queue: q, PerMinute: cfg.Limits.RecipientsPerMinute, Log: log})
 	return &administration{
 		http:  &http.Client{Transport: inProcess{handler}},
 		close: func() error { return errors.Join(st.Close(), l.Unlock()) },

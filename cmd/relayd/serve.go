@@ -111,7 +111,8 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 		return nil, err
 	}
 	plans := account.Default()
-	r.acceptor = accept.New(accept.Options{Store: r.store, Catalogue: plans, Lanes: r.queue, Route: r.queue.Lane, Log: log})
+	r.acceptor = accept.New(accept.Options{Store: r.store, Catalogue: plans, Lanes: r.queue, Route: r.queue.Lane,
+		PerMinute: cfg.Limits.RecipientsPerMinute, Log: log})
 	verifier := login.New(r.store)
 	r.smtp, err = submission.New(submission.Config{
 		StartTLS: cfg.Submission.StartTLS, TLS: cfg.Submission.TLS, Hostname: cfg.Submission.Hostname, Certificate: r.tls,
@@ -122,9 +123,11 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 	}
 	r.api = api.New(api.Options{
 		Store: r.store, Login: verifier, Plans: plans, Keys: r.acceptor, Endpoints: r.endpoints, Log: log,
-		Policy: api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds())},
+		Policy: api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds()),
+			PerMinute: cfg.Limits.RecipientsPerMinute, PerProvider: cfg.Limits.PerProvider},
 	})
-	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Wake: r.api.Wake, Log: log})
+	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Wake: r.api.Wake,
+		PerMinute: cfg.Limits.RecipientsPerMinute, Log: log})
 	return r, nil
 }
 

@@ -26,8 +26,11 @@ type AdminOptions struct {
 	Store *store.Store
 	Plans account.Catalogue
 	Queue Queue
-	Wake  func(accountID string) // there is a new notice; nil: nobody waits
-	Log   *slog.Logger
+
+	PerMinute int64 // recipients of an account that has no rate of its own; 0: no rate
+
+	Wake func(accountID string) // there is a new notice; nil: nobody waits
+	Log  *slog.Logger
 }
 
 // Admin is the operator's side: an http.Handler that a running relay serves on
@@ -50,6 +53,8 @@ func NewAdmin(o AdminOptions) *Admin {
 		"GET /accounts/{name}":           a.showAccount,
 		"POST /accounts/{name}/{action}": a.changeStatus,
 		"PUT /accounts/{name}/plan":      a.setPlan,
+		"GET /accounts/{name}/pace":      a.showPace,
+		"PUT /accounts/{name}/pace":      a.setPace,
 		"PUT /accounts/{name}/password":  a.setPassword,
 		"GET /accounts/{name}/usage":     a.showUsage,
 		"GET /accounts/{name}/errors":    a.listErrors,

@@ -62,6 +62,8 @@ listen = ["127.0.0.1:2500"]
 bounce_domain = "bounce.localhost"
 [limits]
 max_message = "90MB"
+recipients_per_minute = 600
+per_provider = {"gmail.com" = 20}
 [retention]
 bodies = "delivered"
 logs = "7d"
@@ -77,7 +79,7 @@ logs = "7d"
 		API:        API{Listen: "127.0.0.1:0"},
 		Delivery:   Delivery{Route: "maildir:" + filepath.Join(dir, "out"), DNS: "127.0.0.1:53"},
 		Inbound:    Inbound{Listen: []string{"127.0.0.1:2500"}, BounceDomain: "bounce.localhost"},
-		Limits:     Limits{MaxMessage: 90 * units.MB},
+		Limits:     Limits{MaxMessage: 90 * units.MB, RecipientsPerMinute: 600, PerProvider: map[string]int64{"gmail.com": 20}},
 		Retention:  Retention{Bodies: "delivered", Logs: Span(7 * 24 * time.Hour)},
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -96,6 +98,9 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		{"not TOML", "[api\n", []string{"line 1"}},
 		{"wrong type", "[submission]\nstarttls = 5\n", []string{"line 2", "starttls"}},
 		{"size", "[limits]\nmax_message = \"huge\"\n", []string{"line 2", "100MB"}},
+		{"no rate", "[limits]\nrecipients_per_minute = -1\n", []string{"limits.recipients_per_minute", "0 for no limit"}},
+		{"no domain", "[limits]\nper_provider = {\"a@Gmail.com\" = 20}\n", []string{"limits.per_provider", "gmail.com"}},
+		{"no provider's rate", "[limits]\nper_provider = {\"gmail.com\" = 0}\n", []string{"limits.per_provider", "gmail.com"}},
 		{"too small", "[limits]\nmax_message = \"1KB\"\n", []string{"limits.max_message"}},
 		{"time", "[retention]\nlogs = \"-3d\"\n", []string{"line 2", "30d"}},
 		{"address without port", "[submission]\nstarttls = [\"127.0.0.1\"]\n", []string{"submission.starttls", "host:port"}},

@@ -7,8 +7,8 @@
 //   - over any window w, recipients ≤ rate·w + Batch + Burst, where a minute
 //     between two messages counts at the rate that the second one found: a
 //     rate that is changed holds from the account's next message on;
-//   - a few recipients overtake: while a full batch is being paid off, Burst
-//     more may pass;
+//   - a few recipients overtake: however much is sent in batches, the Burst
+//     beyond them is for messages of at most so many;
 //   - whoever waits as long as Wait says is permitted, if nobody else was let
 //     through meanwhile; whatever is asked for is permitted once nothing is owed;
 //   - no number overflows, whatever the stored ones are;
@@ -111,9 +111,16 @@ func (b Bucket) Charge(perMinute int64, n int, now int64) Bucket {
 	return b
 }
 
-// room is what may be owed before n more are let through. With nothing owed
-// anything may: a batch of other times may be larger than Batch.
-func room(n int) int64 { return max(units(Batch+Burst)-units(n), 0) }
+// room is what may be owed before n more are let through. The burst is for a
+// few: newsletters never use it up. With nothing owed anything may pass: a batch
+// of other times may be larger than Batch.
+func room(n int) int64 {
+	most := Batch
+	if n <= Burst {
+		most += Burst
+	}
+	return max(units(most)-units(n), 0)
+}
 
 func units(n int) int64 { return int64(min(max(n, 0), maxCharge)) * unit }
 
