@@ -21,6 +21,7 @@
 // logs no addresses. It is a cache: a damaged file, or one of a newer version,
 // is set aside and filled anew.
 //
-// Follower.Run owns two goroutines, one for the events' long poll, one for the
-// rest, and has ended both when it returns.
+// Follower.Run owns three goroutines, one for the events' long poll, one for
+// the share of the account's rate, one for the rest, and has ended them when it
+// returns.
 package reports
