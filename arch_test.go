@@ -75,11 +75,12 @@ var rules = map[string]rule{
 	"relayclient": {nil, "public client: usable without the rest"},
 
 	"server/account":         {[]string{"internal/units"}, "pure rules of plans and periods"},
-	"server/store":           {with("server/account", "internal/schema"), "SQL, no rules"},
+	"server/pace":            {[]string{}, "pure rules of the pace"},
+	"server/store":           {with("server/account", "server/pace", "internal/schema"), "SQL, no rules"},
 	"server/store/storetest": {nil, "a PostgreSQL server for tests; imports no store, so that its own tests may use it"},
 	"server/billing":         {with("server/account", "server/store"), "one transaction for each event of an account's plan"},
 	"server/notify":          {with(), "pure: values in, words and mail out; no store, no clock"},
-	"server/accept":          {with("server/account", "server/store", "server/billing"), "the one transaction"},
+	"server/accept":          {with("server/account", "server/pace", "server/store", "server/billing"), "the one transaction"},
 	"server/monthly":         {with("server/account", "server/notify", "server/store"), "reads the figures of a month; no rules"},
 	"server/tell":            {with("server/account", "server/accept", "server/billing", "server/notify", "server/store"), "notice and mail in one transaction; no rules"},
 	"server/submission":      {with("server/accept", "server/account", "server/billing", "server/store"), "SMTP in"},
@@ -90,7 +91,7 @@ var rules = map[string]rule{
 	"server/authority":       {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":           {with("server/store"), "passwords and tokens"},
 	"server/metrics":         {with("server/accept", "server/delivery", "server/store"), "counts, decides nothing; nobody but the composition root knows it"},
-	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login", "server/notify", "server/tell", "server/monthly", "server/backup"),
+	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login", "server/notify", "server/tell", "server/monthly", "server/backup", "server/pace"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
 	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},

@@ -246,6 +246,8 @@ func (e *Engine) addAccount(ctx context.Context, s settings.Account) error {
 	a.sender = e.newSender(a, state)
 	a.follower = e.newFollower(a)
 	a.sender.full = a.follower.Now
+	a.sender.working = a.follower.Working
+	a.sender.slowed = a.follower.Share
 	a.sender.handed = func() {
 		a.follower.Soon()
 		a.relay.loginWorks()

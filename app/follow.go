@@ -40,6 +40,7 @@ func (e *Engine) newFollower(a *account) *reports.Follower {
 	return e.reports.Follower(reports.Account{
 		Name: a.settings.Name, KeepHistory: time.Duration(e.settings.Spool.KeepHistory),
 		Client:  a.relay.ready,
+		Waiting: func() int64 { return a.sender.couldLeave(e.stopped) },
 		Changed: func() { token(a.news) },
 	})
 }
@@ -65,6 +66,10 @@ func (e *Engine) setLimits(ctx context.Context, a *account) {
 		p := f.Value
 		a.policy = &pace.Limits{
 			PerMinute: int(p.RecipientsPerMinute), PerHour: int(p.RecipientsPerHour), PerDay: int(p.RecipientsPerDay), Batch: int(p.RcptMax),
+			PersonalBurst: int(p.PersonalBurst), Shared: p.AccountRecipientsPerMinute > 0,
+		}
+		if p.Batch > 0 {
+			a.policy.Batch = min(a.policy.Batch, int(p.Batch))
 		}
 	}
 	a.sender.setPolicy(e.limits(a.policy))

@@ -219,6 +219,7 @@ func (s *sender) settle(ctx, work context.Context, b mail.Batch, attempt int64, 
 		s.returned(work, ended, until)
 		if r.Hold.Reason == mail.HoldPace {
 			s.gate.slowDown(now, max(r.Hold.Until.Sub(now), 0))
+			s.slowed()
 		}
 		s.refused(ctx, r.Hold)
 		s.hold(r.Hold)

@@ -119,7 +119,7 @@ func (e *Engine) runAccount(ctx context.Context, a *account) {
 func (e *Engine) newSender(a *account, state *pace.State) *sender {
 	s := &sender{
 		account: a.settings.Name, spool: e.spool, relay: a.relay, log: e.log.With("part", "sender", "account", a.settings.Name),
-		changed: e.pub.changed, handed: func() {}, full: func() {}, wake: make(chan struct{}, 1), doubt: make(chan struct{}, 1), idle: &idle{},
+		changed: e.pub.changed, handed: func() {}, working: func() {}, slowed: func() {}, full: func() {}, wake: make(chan struct{}, 1), doubt: make(chan struct{}, 1), idle: &idle{},
 		inflight: make(map[batchKey]mail.Lane), lost: make(map[batchKey]losses), heads: make(map[mail.Lane][]mail.Batch), stale: true, probe: probeKeyring,
 	}
 	s.gate = newGate(state, func() { token(s.wake) })

@@ -42,6 +42,8 @@ type sender struct {
 	log     *slog.Logger
 	changed func() // the state has changed
 	handed  func() // the relay has answered to a batch
+	working func() // something waits and may leave
+	slowed  func() // the relay says that the account is ahead of its rate
 	full    func() // the relay says that the plan is used up, and has not said so before
 
 	wake    chan struct{} // holds a token when the loop must look again
@@ -120,6 +122,9 @@ func (s *sender) dispatch(ctx, work context.Context) time.Time {
 	s.forgetHold()
 	for {
 		personal, bulk := s.firsts()
+		if personal+bulk > 0 {
+			s.working()
+		}
 		d := s.gate.decide(personal, bulk, time.Now())
 		if d.Lane == 0 {
 			return earliest(d.At, s.due())

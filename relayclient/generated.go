@@ -862,8 +862,20 @@ type OveragePolicyPolicy string
 
 // Policy defines model for Policy.
 type Policy struct {
+	// AccountRecipientsPerMinute The account's rate, which its devices share; 0: none
+	AccountRecipientsPerMinute int64 `json:"account_recipients_per_minute"`
+
+	// Batch Recipients that may leave at once, ahead of the rate; 0: not said
+	Batch int64 `json:"batch"`
+
 	// MessageMax Bytes of one message
 	MessageMax int64 `json:"message_max"`
+
+	// PerProvider Recipients a minute, by domain of the recipient
+	PerProvider map[string]int64 `json:"per_provider"`
+
+	// PersonalBurst Recipients by which personal mail may be ahead of it beside that; 0: not said
+	PersonalBurst int64 `json:"personal_burst"`
 
 	// RcptMax Recipients in one transaction
 	RcptMax int64 `json:"rcpt_max"`
@@ -874,7 +886,7 @@ type Policy struct {
 	// RecipientsPerHour 0: none
 	RecipientsPerHour int64 `json:"recipients_per_hour"`
 
-	// RecipientsPerMinute 0: none
+	// RecipientsPerMinute This device's share; 0: none
 	RecipientsPerMinute int64 `json:"recipients_per_minute"`
 
 	// ValidSeconds Ask again after this
@@ -1035,6 +1047,12 @@ type GetNoticesParams struct {
 
 	// Wait Seconds to wait for the first entry
 	Wait *int64 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// GetPolicyParams defines parameters for GetPolicy.
+type GetPolicyParams struct {
+	// Waiting Recipients that wait at this device; -1, or without: it has some
+	Waiting *int64 `form:"waiting,omitempty" json:"waiting,omitempty"`
 }
 
 // GetUsageParams defines parameters for GetUsage.
@@ -1280,7 +1298,7 @@ type ClientInterface interface {
 	// GetPolicy Pace and limits
 	//
 	// Corresponds with GET /policy (the `GetPolicy` operationId).
-	GetPolicy(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPolicy(ctx context.Context, params *GetPolicyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetQuota The plan's present period
 	//
@@ -1688,8 +1706,8 @@ func (c *Calls) AckNotice(ctx context.Context, id int64, reqEditors ...RequestEd
 // GetPolicy Pace and limits
 //
 // Corresponds with GET /policy (the `GetPolicy` operationId).
-func (c *Calls) GetPolicy(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetPolicyRequest(c.Server)
+func (c *Calls) GetPolicy(ctx context.Context, params *GetPolicyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPolicyRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2553,7 +2571,7 @@ func NewAckNoticeRequest(server string, id int64) (*http.Request, error) {
 }
 
 // NewGetPolicyRequest constructs an http.Request for the GetPolicy method
-func NewGetPolicyRequest(server string) (*http.Request, error) {
+func NewGetPolicyRequest(server string, params *GetPolicyParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2569,6 +2587,33 @@ func NewGetPolicyRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Waiting != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "waiting", *params.Waiting, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -2958,7 +3003,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /policy (the `GetPolicy` operationId).
-	GetPolicyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPolicyResponse, error)
+	GetPolicyWithResponse(ctx context.Context, params *GetPolicyParams, reqEditors ...RequestEditorFn) (*GetPolicyResponse, error)
 
 	// GetQuotaWithResponse The plan's present period
 	//
@@ -3777,6 +3822,8 @@ type GetPolicyResponse struct {
 	ApplicationProblemJSON401 *ErrorModel
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *ErrorModel
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -4279,8 +4326,8 @@ func (c *ClientWithResponses) AckNoticeWithResponse(ctx context.Context, id int6
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /policy (the `GetPolicy` operationId).
-func (c *ClientWithResponses) GetPolicyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPolicyResponse, error) {
-	rsp, err := c.GetPolicy(ctx, reqEditors...)
+func (c *ClientWithResponses) GetPolicyWithResponse(ctx context.Context, params *GetPolicyParams, reqEditors ...RequestEditorFn) (*GetPolicyResponse, error) {
+	rsp, err := c.GetPolicy(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5599,6 +5646,13 @@ func ParseGetPolicyResponse(rsp *http.Response) (*GetPolicyResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorModel

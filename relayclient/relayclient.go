@@ -244,7 +244,15 @@ func (c *Client) Report(ctx context.Context, month string) (MonthReport, error) 
 // Policy is the pace and the limits that the relay sets.
 func (c *Client) Policy(ctx context.Context) (Policy, error) {
 	return call[Policy](ctx, c, 0, func(ctx context.Context, edit RequestEditorFn) (*http.Response, error) {
-		return c.calls.GetPolicy(ctx, edit)
+		return c.calls.GetPolicy(ctx, nil, edit)
+	})
+}
+
+// Share is Policy, asked for by a device on which so many recipients wait: the
+// relay shares the account's pace among the devices that have some.
+func (c *Client) Share(ctx context.Context, waiting int64) (Policy, error) {
+	return call[Policy](ctx, c, 0, func(ctx context.Context, edit RequestEditorFn) (*http.Response, error) {
+		return c.calls.GetPolicy(ctx, &GetPolicyParams{Waiting: &waiting}, edit)
 	})
 }
 

@@ -127,11 +127,13 @@ func (s *State) Feedback(now time.Time, accepted, deferred, failed int) {
 
 // SlowDown obeys SSMTP-PACE: nothing leaves before retry has passed, and the
 // rate is halved, whether or not the limits are adaptive: the relay decides.
+// A share of the account's rate is not halved: others were faster, or shares
+// have just changed, which a new share tells better than a guess.
 // Replies that arrive during such a wait, to sessions that were under way, only
 // lengthen it.
 func (s *State) SlowDown(now time.Time, retry time.Duration) {
 	now = s.advance(now)
-	if !s.notBefore.After(now) {
+	if !s.notBefore.After(now) && !s.limits.Shared {
 		s.slow(now, CauseRelay)
 	}
 	if until := now.Add(max(retry, 0)); until.After(s.notBefore) {

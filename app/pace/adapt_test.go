@@ -131,3 +131,22 @@ func TestClockSetBackWhileSlowed(t *testing.T) {
 		t.Errorf("%d %% after ten minutes, want 60 %%", e.Percent)
 	}
 }
+
+// TestAShareIsNotHalved: the relay's request is waited for, and then the whole
+// share may be used.
+func TestAShareIsNotHalved(t *testing.T) {
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	s := New(Limits{PerMinute: 600, Batch: 50, Shared: true})
+	s.SlowDown(now, 3*time.Second)
+	if ok, at := s.MayLeave(mail.Personal, 1, now); ok || !at.Equal(now.Add(3*time.Second)) {
+		t.Errorf("may leave %v, at %v", ok, at)
+	}
+	if e := s.Explain(now.Add(4 * time.Second)); e.Percent != 100 {
+		t.Errorf("%d percent of the share is used", e.Percent)
+	}
+	s.SetLimits(Limits{PerMinute: 600, Batch: 50}, now.Add(5*time.Second))
+	s.SlowDown(now.Add(5*time.Second), time.Second)
+	if e := s.Explain(now.Add(7 * time.Second)); e.Percent != 50 {
+		t.Errorf("without a share %d percent", e.Percent)
+	}
+}

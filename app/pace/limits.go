@@ -19,6 +19,7 @@ type Limits struct {
 	PersonalBurst     int // recipients, and messages, by which personal mail may overdraw
 	Quiet             []Span
 	Zone              *time.Location // of Quiet; nil: the location of each `now`
+	Shared            bool           // PerMinute is a share that the relay measured; see SlowDown
 	Adaptive          bool           // slow down on many deferrals or bad addresses
 	Lookahead         time.Duration  // 0: DefaultLookahead
 }
@@ -36,6 +37,7 @@ func (l Limits) Stricter(policy Limits) Limits {
 	}
 	l.Quiet = append(append([]Span{}, l.Quiet...), policy.Quiet...)
 	l.Adaptive = l.Adaptive || policy.Adaptive
+	l.Shared = l.Shared || policy.Shared
 	return l
 }
 

@@ -45,10 +45,7 @@ var facts = []struct {
 		u, err := c.Usage(ctx, time.Time{}, time.Time{})
 		return u, u.Plan != "" && !u.From.IsZero(), err
 	}},
-	{kindPolicy, func(ctx context.Context, c *relayclient.Client) (any, bool, error) {
-		p, err := c.Policy(ctx)
-		return p, p.RcptMax > 0, err
-	}},
+	{kindPolicy, nil}, // askPolicy
 	{kindEndpoints, func(ctx context.Context, c *relayclient.Client) (any, bool, error) {
 		e, err := c.Endpoints(ctx)
 		return e, len(e) > 0, err
@@ -64,7 +61,15 @@ func (f *Follower) readFacts(ctx context.Context) (err error) {
 	}()
 	var all error
 	for _, k := range facts {
-		if err := f.readFact(ctx, k.kind, k.ask); err != nil {
+		ask := k.ask
+		if k.kind == kindPolicy {
+			ask = f.askPolicy
+		}
+		err := f.readFact(ctx, k.kind, ask)
+		if k.kind == kindPolicy {
+			signal(f.told)
+		}
+		if err != nil {
 			all = errors.Join(all, fmt.Errorf("read %s: %w", k.kind, err))
 			if !refused(err) {
 				return all

@@ -21,6 +21,7 @@
 // logs no addresses. It is a cache: a damaged file, or one of a newer version,
 // is set aside and filled anew.
 //
-// Follower.Run owns three goroutines, one each for the long polls of events and
-// of notices, one for the rest, and has ended all when it returns.
+// Follower.Run owns four goroutines, one each for the long polls of events and
+// of notices, one for the share of the account's rate, one for the rest, and
+// has ended all when it returns.
 package reports

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +34,8 @@ type Account struct {
 	// account's login. It is never set because of an outage.
 	Client func(ctx context.Context, renew bool) (*relayclient.Client, error)
 
+	Waiting func() int64 // recipients that wait here and may leave soon; nil: not told
+
 	KeepHistory time.Duration // events are forgotten after it; 0: never
 	Changed     func()        // told after something was stored or failed; must not block; may be nil
 }
@@ -48,6 +51,10 @@ type Follower struct {
 	soon chan struct{}       // asks for a refresh
 	now  chan struct{}       // asks for one that does not wait
 
+	share chan struct{} // asks for the share of the account's rate
+	told  chan struct{} // the relay told it anew
+	idle  atomic.Bool   // the relay shares it, and was told last that nothing waits here
+
 	// Each ends the wait of one loop after a failure.
 	retryEvents, retryFacts chan struct{}
 }
@@ -59,7 +66,7 @@ func (c *Cache) Follower(a Account) *Follower {
 	}
 	return &Follower{
 		Account: a, cache: c, log: c.log.With("account", a.Name),
-		turn: make(chan struct{}, 1), soon: make(chan struct{}, 1), now: make(chan struct{}, 1), retryEvents: make(chan struct{}, 1), retryFacts: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), soon: make(chan struct{}, 1), now: make(chan struct{}, 1), share: make(chan struct{}, 1), told: make(chan struct{}, 1), retryEvents: make(chan struct{}, 1), retryFacts: make(chan struct{}, 1),
 	}
 }
 
@@ -70,6 +77,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	g.Go(func() error { f.followEvents(ctx); return nil })
 	g.Go(func() error { f.followFacts(ctx); return nil })
 	g.Go(func() error { f.followNotices(ctx); return nil })
+	g.Go(func() error { f.followShare(ctx); return nil })
 	return g.Wait()
 }
 
@@ -159,7 +167,7 @@ func (f *Follower) followFacts(ctx context.Context) {
 // it is valid. Less than refreshSoonest is not obeyed.
 func (f *Follower) validity(ctx context.Context) time.Duration {
 	p, err := f.cache.Policy(ctx, f.Name)
-	if err != nil || p.Value.ValidSeconds <= 0 {
+	if err != nil || p.Value.ValidSeconds <= 0 || p.Value.AccountRecipientsPerMinute > 0 { // followShare looks after the last
 		return refreshEvery
 	}
 	return min(time.Duration(p.Value.ValidSeconds)*time.Second, refreshEvery)

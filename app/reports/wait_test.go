@@ -51,7 +51,7 @@ func TestWaitingForNoticesHammersNobody(t *testing.T) {
 		most  int // in an hour, with those of the refresh every five minutes
 	}{
 		{"peace", func(*relay) {}, 66 + 13},
-		{"a relay that does not wait", func(r *relay) { r.deaf = true }, 720 + 13},
+		{"a relay that does not wait", func(r *relay) { r.deaf = true }, 721 + 13},
 		{"the waiting call fails", only(http.StatusBadGateway), 45 + 13},
 		{"it is refused", only(http.StatusForbidden), 45 + 13},
 		{"everything fails", func(r *relay) {

@@ -70,6 +70,10 @@ func TestAdministration(t *testing.T) {
 				{"account-unblock", "account unblock alice"},
 				{"account-release", "account release alice"},
 				{"account-set-plan", "account set-plan bob mega-month"},
+				{"account-pace", "account pace bob"},
+				{"account-set-pace", "account set-pace bob --per-minute 60"},
+				{"account-set-pace-none", "account set-pace bob --per-minute 0"},
+				{"account-set-pace-default", "account set-pace bob --default"},
 				{"account-set-password", "account set-password bob"},
 				{"plan-list", "plan list"},
 				{"usage", "usage alice"},
@@ -121,6 +125,10 @@ func TestRefusals(t *testing.T) {
 		{"release of one that is blocked", "", "account release blocked", exitFailed, "no account"},
 		{"drop without saying what", "", "queue drop", exitFailed, "--all"},
 		{"drop of all and some", "", "queue drop --all --domain x", exitFailed, "--all"},
+		{"pace without saying what", "", "account set-pace alice", exitFailed, "--per-minute"},
+		{"pace of two kinds", "", "account set-pace alice --per-minute 5 --default", exitUsage, "--default"},
+		{"pace that cannot be", "", "account set-pace alice --per-minute=-1", exitFailed, "0 for no limit"},
+		{"pace of an unknown account", "", "account set-pace bob --default", exitFailed, `no account "bob"`},
 		{"queue of an unknown account", "", "queue list --account bob", exitFailed, `no account "bob"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

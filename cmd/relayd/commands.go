@@ -28,6 +28,8 @@ type accountGroup struct {
 	Block       accountBlock    `cmd:"" help:"Accept no mail."`
 	Unblock     accountUnblock  `cmd:"" help:"End a block."`
 	SetPlan     accountPlan     `cmd:"" help:"Change the plan, from now on."`
+	Pace        accountPace     `cmd:"" help:"Show how fast an account may send."`
+	SetPace     accountSetPace  `cmd:"" help:"Change how fast an account may send."`
 	SetPassword accountPassword `cmd:"" help:"Change the password and revoke all tokens."`
 }
 

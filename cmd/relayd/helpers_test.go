@@ -195,6 +195,7 @@ var varying = []struct {
 	put  string
 }{
 	{regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`), "ULID"},
+	{regexp.MustCompile(`"schema": [0-9]+`), `"schema": 1`}, // goes up with every migration
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d`), "DATE"},
 	{regexp.MustCompile(`\b([2-9a-z]{4}-){6}[2-9a-z]{4}\b`), "PASSWORD"},

@@ -125,7 +125,7 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 	}
 	plans := account.Default()
 	r.acceptor = accept.New(accept.Options{Store: r.store, Catalogue: plans, Lanes: r.queue, Route: r.queue.Lane,
-		Later: r.queue.Later, Observe: r.metrics.Accepted, Log: log})
+		Later: r.queue.Later, Observe: r.metrics.Accepted, PerMinute: cfg.Limits.RecipientsPerMinute, Log: log})
 	verifier := login.New(r.store)
 	r.smtp, err = submission.New(submission.Config{
 		StartTLS: cfg.Submission.StartTLS, TLS: cfg.Submission.TLS, Hostname: cfg.Submission.Hostname, Certificate: r.tls,
@@ -138,11 +138,12 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 		Store: r.store, Login: verifier, Plans: plans, Keys: r.acceptor, Endpoints: r.endpoints, Log: log,
 		Accept: r.acceptor, Hostname: cfg.Submission.Hostname, Running: r.delivering.Load,
 		Observe: r.metrics.Answered,
-		Policy:  api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds())},
+		Policy: api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds()),
+			PerMinute: cfg.Limits.RecipientsPerMinute, PerProvider: cfg.Limits.PerProvider},
 	})
 	r.teller = newTeller(st, r.acceptor, cfg, r.api.Wake, log)
-	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Teller: r.teller, Log: log,
-		Backup: newMaker(r.store, data).Write})
+	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Teller: r.teller, PerMinute: cfg.Limits.RecipientsPerMinute,
+		Log: log, Backup: newMaker(r.store, data).Write})
 	return r, nil
 }
 

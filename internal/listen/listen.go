@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -108,7 +109,19 @@ type Conn struct {
 	owner *Listener // nil on a client's connection
 	idle  time.Duration
 	once  sync.Once
+
+	interrupted atomic.Bool // reading ends with a deadline's error
 }
+
+// Interrupt ends a Read that waits, and those to come, with
+// os.ErrDeadlineExceeded, until Resume.
+func (c *Conn) Interrupt() error {
+	c.interrupted.Store(true) // before the deadline: see Read
+	return c.Conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+// Resume lets Read read again. Nobody may be reading.
+func (c *Conn) Resume() { c.interrupted.Store(false) }
 
 // Client wraps a dialled connection: reading and writing fail when no byte
 // moved for idle.
@@ -120,6 +133,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 		if err := c.Conn.SetReadDeadline(time.Now().Add(c.idle)); err != nil {
 			return 0, err
 		}
+	}
+	if c.interrupted.Load() { // after the deadline was moved, which undoes Interrupt's
+		return 0, os.ErrDeadlineExceeded
 	}
 	return c.Conn.Read(p)
 }

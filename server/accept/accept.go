@@ -78,6 +78,7 @@ type Options struct {
 	Route     func(recipient string) (lane string)
 	Later     func(at time.Time)  // told when mail that may not leave yet may; nil: nobody asks
 	Observe   func(o Observation) // told what became of every submission; nil: nobody asks
+	PerMinute int64               // recipients of an account that has no rate of its own; 0: no rate
 	Log       *slog.Logger
 }
 
@@ -100,6 +101,7 @@ type Acceptor struct {
 	zones    sync.Map  // name to *time.Location
 	requests chan *request
 	stopped  chan struct{} // closed when Run is over
+	queues   queues
 }
 
 // New makes an acceptor. There must be one for each store.
@@ -111,6 +113,7 @@ func New(o Options) *Acceptor {
 		buffers:  sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }},
 		requests: make(chan *request),
 		stopped:  make(chan struct{}),
+		queues:   queues{all: make(map[string]*lineup), rest: patience},
 	}
 }
 
@@ -153,8 +156,9 @@ func (a *Acceptor) gather(first *request) []*request {
 }
 
 // Accept takes responsibility for a message, or says why not: ErrConflict,
-// ErrClosed, ErrBlocked, ErrEnded, ErrAgain, ErrStopped, *QuotaError; any
-// other error is the store's. The body stays the caller's to close.
+// ErrClosed, ErrBlocked, ErrEnded, ErrAgain, ErrSlow, ErrStopped, *QuotaError;
+// any other error is ctx's or the store's. For the pace of the account it waits
+// some time. The body stays the caller's to close.
 func (a *Acceptor) Accept(ctx context.Context, s Submission) (receipt Receipt, err error) {
 	if a.Observe != nil {
 		defer func(began time.Time) { a.observe(s, receipt, err, time.Since(began)) }(time.Now())
@@ -163,12 +167,17 @@ func (a *Acceptor) Accept(ctx context.Context, s Submission) (receipt Receipt, e
 	if err != nil {
 		return Receipt{}, err
 	}
+	return a.paceWait(ctx, s, r)
+}
+
+// hand gives a request to the writer and waits for its answer.
+func (a *Acceptor) hand(ctx context.Context, r *request) (Receipt, error) {
 	select {
 	case a.requests <- r:
 	case <-a.stopped:
 		return Receipt{}, ErrStopped
 	case <-ctx.Done():
-		return Receipt{}, fmt.Errorf("wait for the writer: %w", ctx.Err())
+		return Receipt{}, fmt.Errorf("wait for the writer: %w", context.Cause(ctx))
 	}
 	answer := <-r.answer // always comes, see commit
 	return answer.receipt, answer.err

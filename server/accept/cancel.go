@@ -95,11 +95,14 @@ func Reason(err error) string {
 	if _, ok := errors.AsType[*QuotaError](err); ok {
 		return "quota"
 	}
+	if _, ok := errors.AsType[*PaceError](err); ok {
+		return "pace"
+	}
 	for _, k := range []struct {
 		is   error
 		word string
 	}{{nil, "accepted"}, {ErrBlocked, "blocked"}, {ErrEnded, "ended"}, {ErrConflict, "conflict"}, {ErrClosed, "closed"},
-		{ErrAgain, "again"}, {ErrStopped, "stopping"}, {context.Canceled, "gone"}} {
+		{ErrAgain, "again"}, {ErrSlow, "pace"}, {ErrStopped, "stopping"}, {context.Canceled, "gone"}} {
 		if errors.Is(err, k.is) {
 			return k.word
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/pace"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -75,6 +76,7 @@ type transaction struct {
 type ledger struct {
 	terms
 	used, added account.Charge
+	bucket      pace.Bucket
 }
 
 // run does the batch. After an error nothing of it must be committed.
@@ -123,6 +125,9 @@ func (t *transaction) one(ctx context.Context, r *request) (_ Receipt, refusal, 
 	if err := l.fits(l.used.Add(l.added), r.charge); err != nil {
 		return Receipt{}, err, nil
 	}
+	if no := l.pass(r, t.now); no != nil {
+		return Receipt{}, no, nil
+	}
 	if err := t.write(ctx, r, l.Status == "held"); err != nil {
 		return Receipt{}, nil, err
 	}
@@ -148,6 +153,7 @@ func (t *transaction) ledger(ctx context.Context, accountID string) (*ledger, er
 			return nil, err
 		}
 	}
+	l.bucket = l.Pace
 	if l.used, err = t.rows.Used(ctx, accountID, l.start); err != nil {
 		return nil, err
 	}
@@ -205,6 +211,9 @@ func (t *transaction) write(ctx context.Context, r *request, held bool) error {
 func (t *transaction) count(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(t.accounts)) {
 		l := t.accounts[id]
+		if err := t.countPace(ctx, id, l); err != nil {
+			return err
+		}
 		if l.added == (account.Charge{}) {
 			continue
 		}

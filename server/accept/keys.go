@@ -132,8 +132,9 @@ func accepted(all []Decision) map[string]bool {
 
 // Admit is the look at MAIL, before a message is uploaded in vain. It answers
 // a Replay when the batch was accepted before, and otherwise ErrClosed,
-// ErrBlocked, ErrEnded, or *QuotaError where not even one recipient of the
-// declared size (0: none) fits. It reserves nothing: Accept decides.
+// ErrBlocked, ErrEnded, *QuotaError where not even one recipient of the
+// declared size (0: none) fits, or *PaceError where not even one may be let
+// through now. It reserves nothing: Accept decides.
 func (a *Acceptor) Admit(ctx context.Context, accountID, envelopeID string, size units.ByteSize) (*Replay, error) {
 	replay, err := a.admit(ctx, accountID, envelopeID, size)
 	if err != nil && a.Observe != nil {
@@ -173,5 +174,14 @@ func (a *Acceptor) admit(ctx context.Context, accountID, envelopeID string, size
 	if err != nil {
 		return nil, err
 	}
-	return nil, t.fits(used, account.ChargeFor(size, 1))
+	if err := t.fits(used, account.ChargeFor(size, 1)); err != nil {
+		return nil, err
+	}
+	if t.Pace.Turned(store.Micros(now)) { // only Accept can put that right
+		return nil, nil
+	}
+	if no := t.paced(t.Pace, 1, now); no != nil {
+		return nil, no
+	}
+	return nil, nil
 }

@@ -31,6 +31,10 @@ func ReplyTo(err error) (r Reply, known bool) {
 	if quota, ok := errors.AsType[*QuotaError](err); ok {
 		return Reply{550, "5.7.1", wire.Signal{Token: wire.TokenQuota, Reset: quota.Reset}.Text("The plan is used up")}, true
 	}
+	if pace, ok := errors.AsType[*PaceError](err); ok {
+		retry := (pace.Retry + time.Second - 1).Truncate(time.Second) // never too early
+		return Reply{451, "4.7.1", wire.Signal{Token: wire.TokenPace, Retry: max(retry, time.Second)}.Text("The account sends faster than it may")}, true
+	}
 	for _, k := range []struct {
 		is    error
 		reply Reply
@@ -40,6 +44,7 @@ func ReplyTo(err error) (r Reply, known bool) {
 		{ErrConflict, Reply{554, "5.5.4", wire.Signal{Token: wire.TokenConflict}.Text("This batch was accepted with other content")}},
 		{ErrClosed, Reply{554, "5.5.4", wire.Signal{Token: wire.TokenClosed}.Text("This batch was closed")}},
 		{ErrAgain, Reply{451, "4.3.0", "Another session sends the same message, try again in a moment"}},
+		{ErrSlow, Reply{451, "4.3.0", "The account sends faster than it may, try again later"}},
 		{ErrStopped, Reply{421, "4.3.2", "The service is stopping, try again in a moment"}},
 		{wire.ErrBareLine, Reply{554, "5.6.0", "The message has a line end that is not CRLF"}}, // RFC 5321 §2.3.8
 		{ErrLongLine, Reply{554, "5.6.0", fmt.Sprintf("The message has a line of more than %d bytes", MaxLine)}},

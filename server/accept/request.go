@@ -1,6 +1,7 @@
 package accept
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -36,6 +37,12 @@ type Submission struct {
 	Return     string    // RET: FULL, HDRS or ""
 	Received   string    // our Received field, with its CRLF
 	NotBefore  time.Time // nothing leaves earlier; zero: at once. No part of the fingerprint
+
+	Patience time.Duration // the answer may be held back for the pace for so long at most; 0: for a minute or two
+
+	// Held is told that the answer is held back now. The context that it returns
+	// ends when nobody waits for the answer any more. nil: the same context.
+	Held func(context.Context) (_ context.Context, done func())
 }
 
 // Receipt is the answer to an accepted submission.
@@ -56,6 +63,7 @@ type request struct {
 	recipients  []store.Addressee
 	lanes       []string
 	charge      account.Charge
+	behind      bool        // others of its account go first, see queues
 	answer      chan answer // buffered: the writer never waits for a reader
 }
 
@@ -133,6 +141,7 @@ type terms struct {
 	start, end time.Time // of the period
 	limit      account.Charge
 	none       account.Status // not "": why no plan is in force
+	perMinute  int64          // recipients; 0: no rate
 }
 
 // terms works out an account's plan, period and limit.
@@ -151,6 +160,7 @@ func (a *Acceptor) terms(t store.Terms, now time.Time) (terms, error) {
 	}
 	w.start, w.end = account.Rows{Zone: w.zone, Subscriptions: []account.Subscription{s}}.Period(w.plan, s, now)
 	w.limit = w.plan.Limit(account.Policy(t.Overage), t.Credit(w.plan.Unit()))
+	w.perMinute = RateOf(w.plan, t.PerMinute, a.PerMinute)
 	return w, nil
 }
 

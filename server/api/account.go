@@ -33,10 +33,6 @@ func (s *Server) setOverage(ctx context.Context, in *policyIn) (*out[OveragePoli
 	return &out[OveragePolicy]{Body: in.Body}, nil
 }
 
-func (s *Server) policy(context.Context, *noInput) (*out[Policy], error) {
-	return &out[Policy]{Body: s.Policy}, nil
-}
-
 func (s *Server) endpoints(context.Context, *noInput) (*out[Endpoints], error) {
 	return &out[Endpoints]{Body: Endpoints{Endpoints: s.Endpoints()}}, nil
 }

@@ -32,6 +32,8 @@ type AdminOptions struct {
 	Teller *tell.Teller // nil: one that sends no mail and wakes nobody
 	Log    *slog.Logger
 
+	PerMinute int64 // recipients of an account that has no rate of its own; 0: no rate
+
 	Backup func(ctx context.Context, w io.Writer) error // writes one; nil: cannot be
 }
 
@@ -58,6 +60,8 @@ func NewAdmin(o AdminOptions) *Admin {
 		"GET /accounts/{name}":                 a.showAccount,
 		"POST /accounts/{name}/{action}":       a.changeStatus,
 		"PUT /accounts/{name}/plan":            a.setPlan,
+		"GET /accounts/{name}/pace":            a.showPace,
+		"PUT /accounts/{name}/pace":            a.setPace,
 		"PUT /accounts/{name}/password":        a.setPassword,
 		"GET /accounts/{name}/usage":           a.showUsage,
 		"GET /accounts/{name}/errors":          a.listErrors,

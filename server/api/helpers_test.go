@@ -94,7 +94,7 @@ func start(t *testing.T, dir string) *relay {
 		Endpoints: func() []Endpoint {
 			return []Endpoint{{Host: "localhost", Port: 587, TLS: "starttls", Roles: []string{"primary"}, Store: st.Name()}}
 		},
-		Policy: Policy{RcptMax: 50, MessageMax: 150_000_000, ValidSeconds: 300},
+		Policy: Policy{RcptMax: 50, MessageMax: 150_000_000, ValidSeconds: 300, PerProvider: map[string]int64{"gmail.com": 20}},
 		Log:    slog.New(slog.NewTextHandler(r.log, nil))})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

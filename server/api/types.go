@@ -134,12 +134,17 @@ type Failure struct {
 
 // Policy is how fast and how much this device may send. A rate of 0 is none.
 type Policy struct {
-	PerMinute    int64 `json:"recipients_per_minute" doc:"0: none"`
+	PerMinute    int64 `json:"recipients_per_minute" doc:"This device's share; 0: none"`
 	PerHour      int64 `json:"recipients_per_hour" doc:"0: none"`
 	PerDay       int64 `json:"recipients_per_day" doc:"0: none"`
 	RcptMax      int64 `json:"rcpt_max" doc:"Recipients in one transaction"`
 	MessageMax   int64 `json:"message_max" doc:"Bytes of one message"`
 	ValidSeconds int64 `json:"valid_seconds" doc:"Ask again after this"`
+
+	AccountPerMinute int64            `json:"account_recipients_per_minute" doc:"The account's rate, which its devices share; 0: none"`
+	Batch            int64            `json:"batch" doc:"Recipients that may leave at once, ahead of the rate; 0: not said"`
+	PersonalBurst    int64            `json:"personal_burst" doc:"Recipients by which personal mail may be ahead of it beside that; 0: not said"`
+	PerProvider      map[string]int64 `json:"per_provider" nullable:"false" doc:"Recipients a minute, by domain of the recipient"`
 }
 
 // Endpoints is where mail can be handed in.

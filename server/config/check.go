@@ -105,10 +105,11 @@ func (i Inbound) check() error {
 }
 
 func (l Limits) check() error {
+	var errs []error
 	if l.MaxMessage < units.MB {
-		return fmt.Errorf("limits.max_message: %s is too little: write at least 1MB", l.MaxMessage)
+		errs = append(errs, fmt.Errorf("limits.max_message: %s is too little: write at least 1MB", l.MaxMessage))
 	}
-	return nil
+	return errors.Join(append(errs, l.checkPace()...)...)
 }
 
 func (r Retention) check() error {

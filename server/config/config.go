@@ -78,9 +78,11 @@ type Inbound struct {
 	BounceDomain string   `toml:"bounce_domain"`
 }
 
-// Limits of one message.
+// Limits of one message, and of an account's pace. The pace counts recipients.
 type Limits struct {
-	MaxMessage units.ByteSize `toml:"max_message"`
+	MaxMessage          units.ByteSize   `toml:"max_message"`
+	RecipientsPerMinute int64            `toml:"recipients_per_minute"` // of an account with no rate of its own; 0: no rate
+	PerProvider         map[string]int64 `toml:"per_provider"`          // domain to recipients a minute, told to companions
 }
 
 // Retention says what is kept how long.

@@ -62,6 +62,8 @@ listen = ["127.0.0.1:2500"]
 bounce_domain = "bounce.localhost"
 [limits]
 max_message = "90MB"
+recipients_per_minute = 600
+per_provider = {"gmail.com" = 20}
 [retention]
 bodies = "delivered"
 logs = "7d"
@@ -80,7 +82,7 @@ from = "Grüße <reports@relay.example>"
 		API:        API{Listen: "127.0.0.1:0"},
 		Delivery:   Delivery{Route: "maildir:" + filepath.Join(dir, "out"), DNS: "127.0.0.1:53"},
 		Inbound:    Inbound{Listen: []string{"127.0.0.1:2500"}, BounceDomain: "bounce.localhost"},
-		Limits:     Limits{MaxMessage: 90 * units.MB},
+		Limits:     Limits{MaxMessage: 90 * units.MB, RecipientsPerMinute: 600, PerProvider: map[string]int64{"gmail.com": 20}},
 		Retention:  Retention{Bodies: "delivered", Logs: Span(7 * 24 * time.Hour)},
 		Notify:     Notify{From: "Grüße <reports@relay.example>"},
 	}
@@ -100,6 +102,9 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		{"not TOML", "[api\n", []string{"line 1"}},
 		{"wrong type", "[submission]\nstarttls = 5\n", []string{"line 2", "starttls"}},
 		{"size", "[limits]\nmax_message = \"huge\"\n", []string{"line 2", "100MB"}},
+		{"no rate", "[limits]\nrecipients_per_minute = -1\n", []string{"limits.recipients_per_minute", "0 for no limit"}},
+		{"no domain", "[limits]\nper_provider = {\"a@Gmail.com\" = 20}\n", []string{"limits.per_provider", "gmail.com"}},
+		{"no provider's rate", "[limits]\nper_provider = {\"gmail.com\" = 0}\n", []string{"limits.per_provider", "gmail.com"}},
 		{"too small", "[limits]\nmax_message = \"1KB\"\n", []string{"limits.max_message"}},
 		{"sender", "[notify]\nfrom = \"postmaster\"\n", []string{"notify.from", "Name <address>"}},
 		{"sender in foreign letters", "[notify]\nfrom = \"ö@relay.example\"\n", []string{"notify.from"}},

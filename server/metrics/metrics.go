@@ -29,7 +29,7 @@ const namespace = "servicesmtp_relay"
 
 // reasons are all words of accept.Reason for a refusal: a series that exists
 // from the start can be alerted on.
-var reasons = [...]string{"quota", "blocked", "ended", "conflict", "closed", "again", "stopping", "gone", "store"}
+var reasons = [...]string{"quota", "blocked", "ended", "conflict", "closed", "again", "pace", "stopping", "gone", "store"}
 
 // Metrics are the relay's counters. Its methods may be called from any goroutine.
 type Metrics struct {

@@ -17,6 +17,7 @@ const (
 	stAddMessage
 	stAddUsage
 	stAddDay
+	stSetPace
 	stAddOne // recipients, so many at once
 	stAddTen
 	stAddFifty
@@ -32,6 +33,7 @@ var intakeSQL = [statements]string{
 	stAddMessage: insertMessage,
 	stAddUsage:   upsertPeriod,
 	stAddDay:     upsertDay,
+	stSetPace:    upsertPace,
 	stAddOne:     insertDeliveries(1),
 	stAddTen:     insertDeliveries(10),
 	stAddFifty:   insertDeliveries(50),

@@ -60,7 +60,7 @@ type Figures struct {
 func (n *Snapshot) Figures(ctx context.Context) (Figures, error) {
 	var f Figures
 	err := n.db.QueryRowContext(ctx, `SELECT (SELECT max(version_id) FROM goose_db_version WHERE is_applied), (SELECT value FROM settings WHERE key = 'store'),
-		(SELECT count(*) FROM accounts WHERE id <> '` + ServiceID + `'), (SELECT count(*) FROM messages), (SELECT count(*) FROM deliveries WHERE status IN ('queued', 'in_data')),
+		(SELECT count(*) FROM accounts WHERE id <> '`+ServiceID+`'), (SELECT count(*) FROM messages), (SELECT count(*) FROM deliveries WHERE status IN ('queued', 'in_data')),
 		(SELECT count(*) FROM bodies WHERE inline IS NULL), (SELECT coalesce(sum(size), 0) FROM bodies WHERE inline IS NULL)`).
 		Scan(&f.Schema, &f.Store, &f.Accounts, &f.Messages, &f.Waiting, &f.Bodies, &f.BodyBytes)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/account"
+	"servicesmtp.net/companion/server/pace"
 )
 
 // UsageDay is what was accepted on one day of the account's zone.
@@ -23,8 +24,9 @@ const (
 	selectTerms = `SELECT a.zone, a.status, a.overage, ` + begun + `,
 		coalesce((SELECT CAST(sum(c.remaining) AS BIGINT) FROM credits c WHERE c.contract = s.contract AND c.unit = 'bytes' AND c.remaining > 0 AND c.valid_from <= $1), 0),
 		coalesce((SELECT CAST(sum(c.remaining) AS BIGINT) FROM credits c WHERE c.contract = s.contract AND c.unit = 'emails' AND c.remaining > 0 AND c.valid_from <= $1), 0),
-		coalesce((SELECT min(u.period_start) FROM usage_periods u WHERE u.account_id = a.id AND u.closed_at IS NULL), 0)
-		FROM accounts a` + joinBegun + ` WHERE a.id = $2`
+		coalesce((SELECT min(u.period_start) FROM usage_periods u WHERE u.account_id = a.id AND u.closed_at IS NULL), 0),
+		p.per_minute, coalesce(p.owed, 0), coalesce(p.owed_at, 0)
+		FROM accounts a LEFT JOIN account_paces p ON p.account_id = a.id` + joinBegun + ` WHERE a.id = $2`
 	selectUsed = `SELECT emails, bytes FROM usage_periods WHERE account_id = $1 AND period_start = $2`
 
 	// The limits stand in the same statement, so that no other writer can come
@@ -44,7 +46,9 @@ type Terms struct {
 	Subscription account.Subscription // as in Account
 	CreditBytes  int64                // left of the contract
 	CreditEmails int64
-	Open         time.Time // start of the oldest period that is not closed; zero: none
+	Open         time.Time   // start of the oldest period that is not closed; zero: none
+	PerMinute    *int64      // recipients, of this account alone, 0: no rate; nil: as its plan or the relay says
+	Pace         pace.Bucket // what it owes
 }
 
 // Credit is what is left in the unit.
@@ -60,7 +64,7 @@ func scanTerms(row scanner, accountID string) (Terms, error) {
 	var s begunRow
 	var open int64
 	into := append([]any{&t.Zone, &t.Status, &t.Overage}, s.into()...)
-	err := row.Scan(append(into, &t.CreditBytes, &t.CreditEmails, &open)...)
+	err := row.Scan(append(into, &t.CreditBytes, &t.CreditEmails, &open, &t.PerMinute, &t.Pace.Owed, &t.Pace.At)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}

@@ -45,6 +45,7 @@ func (s *Server) stop(srv *smtp.Server, listeners []*listener, serving *sync.Wai
 		err = errors.Join(err, l.Close())
 	}
 	serving.Wait() // from here on there are no new connections
+	close(s.quit)
 	goodbyes := s.sayGoodbye()
 	idle := make(chan struct{})
 	go func() {

@@ -167,7 +167,8 @@ func (s *session) receive(t *transaction, r io.Reader) (accept.Receipt, error) {
 	now := time.Now()
 	id := store.NewID(now)
 	return a.Accept(s.ctx, accept.Submission{ID: id, AccountID: t.account, EnvelopeID: t.envelopeID, From: t.from, Offered: t.offered,
-		Body: body, UTF8: t.utf8, EightBit: t.eightBit, Return: t.ret, Received: received(s.srv.cfg.Hostname, id, t.utf8, now)})
+		Body: body, UTF8: t.utf8, EightBit: t.eightBit, Return: t.ret, Received: received(s.srv.cfg.Hostname, id, t.utf8, now),
+		Held: s.conn.hold})
 }
 
 // received is our trace field.
@@ -194,7 +195,7 @@ func (s *session) refuse(err error) error {
 	switch {
 	case errors.Is(err, accept.ErrConflict):
 		log.Error("one key, two contents: a client is defective")
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, smtp.ErrDataReset), s.ctx.Err() != nil:
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, smtp.ErrDataReset), errors.Is(err, errGone), s.ctx.Err() != nil:
 		log.Debug("message not finished") // the client is gone or changed its mind
 	case r.Code == 451 || r.Code == 452:
 		log.Warn("message refused for now", "code", r.Code)

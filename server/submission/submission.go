@@ -83,6 +83,7 @@ type Server struct {
 	cfg   Config
 	ready chan struct{} // closed when everything is bound
 	addrs []net.Addr    // written before ready is closed
+	quit  chan struct{} // closed when Run begins to stop
 
 	inHand sync.WaitGroup // messages being received: BDAT's goroutine is nobody else's to wait for
 
@@ -110,7 +111,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Grace <= 0 {
 		cfg.Grace = defaultGrace
 	}
-	return &Server{cfg: cfg, ready: make(chan struct{}), conns: make(map[*conn]struct{})}, nil
+	return &Server{cfg: cfg, ready: make(chan struct{}), quit: make(chan struct{}), conns: make(map[*conn]struct{})}, nil
 }
 
 // Ready is closed when every address is bound. It stays open when Run fails

@@ -185,7 +185,7 @@ func run(dir, name string, args ...string) *exec.Cmd {
 	if os.Getuid() == 0 {
 		name, args = "runuser", append([]string{"-u", "postgres", "--", name}, args...)
 	}
-	cmd := exec.Command(name, args...)
+	cmd := exec.Command(name, args...) //nolint:noctx // it ends with the test binary, see Main
 	cmd.Dir = dir
 	return cmd
 }
