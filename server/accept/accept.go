@@ -79,6 +79,7 @@ type Options struct {
 	Later     func(at time.Time)  // told when mail that may not leave yet may; nil: nobody asks
 	Observe   func(o Observation) // told what became of every submission; nil: nobody asks
 	PerMinute int64               // recipients of an account that has no rate of its own; 0: no rate
+	Now       func() time.Time    // what is accepted is stored and counted at; nil: time.Now
 	Log       *slog.Logger
 }
 
@@ -106,9 +107,12 @@ type Acceptor struct {
 
 // New makes an acceptor. There must be one for each store.
 func New(o Options) *Acceptor {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return &Acceptor{
 		Options:  o,
-		billing:  &billing.Billing{Store: o.Store, Plans: o.Catalogue},
+		billing:  &billing.Billing{Store: o.Store, Plans: o.Catalogue, Now: o.Now},
 		bodies:   o.Store.Bodies(),
 		buffers:  sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }},
 		requests: make(chan *request),

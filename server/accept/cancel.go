@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
 
 	"servicesmtp.net/companion/server/store"
 )
@@ -36,7 +35,7 @@ func (a *Acceptor) Cancel(ctx context.Context, accountID string, envids []string
 	}
 	all := make([]Cancellation, len(names))
 	err = a.Store.Tx(ctx, func(tx *sql.Tx) error {
-		now := time.Now()
+		now := a.Now()
 		for i, name := range names {
 			if err := a.Store.CloseKey(ctx, tx, accountID, name, now); err != nil {
 				return err

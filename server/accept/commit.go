@@ -24,7 +24,7 @@ var errCounted = fmt.Errorf("usage changed meanwhile: %w", store.ErrRace)
 func (a *Acceptor) commit(ctx context.Context, in *store.Intake, batch []*request) {
 	var t *transaction
 	err := a.Store.Tx(ctx, func(tx *sql.Tx) error {
-		t = &transaction{a: a, tx: tx, rows: in.In(tx), now: time.Now(), accounts: make(map[string]*ledger)}
+		t = &transaction{a: a, tx: tx, rows: in.In(tx), now: a.Now(), accounts: make(map[string]*ledger)}
 		return t.run(ctx, batch)
 	})
 	switch {

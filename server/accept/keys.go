@@ -44,7 +44,7 @@ func (a *Acceptor) Close(ctx context.Context, accountID string, envids []string)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Store.CloseKeys(ctx, accountID, names, time.Now()); err != nil {
+	if err := a.Store.CloseKeys(ctx, accountID, names, a.Now()); err != nil {
 		return nil, err
 	}
 	return a.check(ctx, accountID, names)
@@ -155,7 +155,7 @@ func (a *Acceptor) admit(ctx context.Context, accountID, envelopeID string, size
 			return nil, err
 		}
 	}
-	now := time.Now()
+	now := a.Now()
 	row, err := a.Store.Terms(ctx, accountID, now)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ var ErrReference = errors.New("this reference was used for something else")
 type Billing struct {
 	Store *store.Store
 	Plans account.Catalogue
+	Now   func() time.Time // nil: time.Now
 }
 
 // event runs fn in one transaction on the account's rows, and saves what it
@@ -44,7 +45,7 @@ func (b *Billing) event(ctx context.Context, accountID string, fn func(tx *sql.T
 		if err != nil {
 			return err
 		}
-		if done, err = fn(tx, r, now()); err != nil {
+		if done, err = fn(tx, r, b.now()); err != nil {
 			return err
 		}
 		return b.Store.SaveChanges(ctx, tx, done)
@@ -54,7 +55,13 @@ func (b *Billing) event(ctx context.Context, accountID string, fn func(tx *sql.T
 
 // now is the time as the store keeps it, so that what is answered is what is
 // read later.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+func (b *Billing) now() time.Time {
+	clock := b.Now
+	if clock == nil {
+		clock = time.Now
+	}
+	return clock().UTC().Truncate(time.Microsecond)
+}
 
 func newID() string { return store.NewID(time.Now()) }
 
@@ -70,7 +77,7 @@ type NewAccount struct {
 // Open opens an account with its first order. It is store.ErrExists when the
 // name is taken.
 func (b *Billing) Open(ctx context.Context, n NewAccount) (store.Account, account.Order, error) {
-	at := now()
+	at := b.now()
 	acc := n.Account
 	acc.CreatedAt = at
 	if acc.ID == "" {
@@ -113,7 +120,7 @@ func (b *Billing) Quote(ctx context.Context, accountID string, w account.Wish) (
 	if err != nil {
 		return account.Order{}, err
 	}
-	return r.NewOrder(b.Plans, w, now())
+	return r.NewOrder(b.Plans, w, b.now())
 }
 
 // Order makes an order under the caller's reference ("": one is made up). One
@@ -175,7 +182,7 @@ func (b *Billing) Pay(ctx context.Context, p account.Payment) (o account.Order, 
 		p.Reference = p.ID
 	}
 	if p.ReceivedAt.IsZero() {
-		p.ReceivedAt = now()
+		p.ReceivedAt = b.now()
 	}
 	_, err = b.event(ctx, made.AccountID, func(tx *sql.Tx, r account.Rows, now time.Time) (account.Changes, error) {
 		o = find(r.Orders, p.OrderID)

@@ -26,7 +26,7 @@ func (b *Billing) Standing(ctx context.Context, accountID string) (Standing, err
 	if err != nil {
 		return Standing{}, err
 	}
-	return b.standing(r, now())
+	return b.standing(r, b.now())
 }
 
 func (b *Billing) standing(r account.Rows, now time.Time) (Standing, error) {

@@ -96,8 +96,18 @@ INSERT INTO subscriptions (id, account_id, contract, since, plan, starts_at, end
     SELECT id, id, id, activated_at, plan, activated_at,
         CASE WHEN plan LIKE '%-month' THEN activated_at + 2592000000000 END, 'active' FROM accounts WHERE plan <> '';
 
--- A period begins with its contract, not before it.
+-- A period begins with its contract, not before it: the month in which a yearly
+-- plan began goes on as its first. Where the plan was changed, a monthly plan's
+-- 30 days may lie over the same instant; only months begin on a full minute.
 UPDATE usage_periods SET period_start = (SELECT a.activated_at FROM accounts a WHERE a.id = usage_periods.account_id)
+    WHERE EXISTS (SELECT 1 FROM accounts a WHERE a.id = usage_periods.account_id AND a.plan NOT LIKE '%-month'
+        AND a.activated_at > usage_periods.period_start AND a.activated_at < usage_periods.period_end
+        AND usage_periods.period_start = (SELECT i.period_start FROM usage_periods i WHERE i.account_id = a.id
+            AND i.period_start < a.activated_at AND i.period_end > a.activated_at ORDER BY i.period_start % 60000000, i.period_start DESC LIMIT 1)
+        AND NOT EXISTS (SELECT 1 FROM usage_periods i WHERE i.account_id = a.id AND i.period_start = a.activated_at));
+
+-- Whatever else lies over that instant was used under the plan of before.
+UPDATE usage_periods SET period_end = (SELECT a.activated_at FROM accounts a WHERE a.id = usage_periods.account_id)
     WHERE EXISTS (SELECT 1 FROM accounts a WHERE a.id = usage_periods.account_id
         AND a.activated_at > usage_periods.period_start AND a.activated_at < usage_periods.period_end);
 ALTER TABLE accounts DROP COLUMN plan;
