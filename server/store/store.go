@@ -42,6 +42,7 @@ type Store struct {
 	read  *sql.DB // read-only
 	name  string  // tells companions which store an endpoint leads to
 	dir   string
+	terms prepared
 }
 
 // Options say where the database is.

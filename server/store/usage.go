@@ -67,7 +67,11 @@ func scanUsed(row scanner) (account.Charge, error) {
 
 // Terms reads an account's terms, or fails with ErrNotFound.
 func (s *Store) Terms(ctx context.Context, accountID string) (Terms, error) {
-	return scanTerms(s.read.QueryRowContext(ctx, selectTerms, accountID))
+	st, err := s.terms.on(ctx, s.read, selectTerms)
+	if err != nil {
+		return Terms{}, err
+	}
+	return scanTerms(st.QueryRowContext(ctx, accountID))
 }
 
 // Used is what an account has used in the period that began at start.
