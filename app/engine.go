@@ -118,8 +118,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 func (e *Engine) warnOfIdleSettings() {
 	s := e.settings
 	for key, set := range map[string]bool{
-		"network.proxy":     s.Network.Proxy != "system" && s.Network.Proxy != "none",
-		"pace.per_provider": len(s.Pace.PerProvider) > 0,
+		"network.proxy": s.Network.Proxy != "system" && s.Network.Proxy != "none",
 	} {
 		if set {
 			e.log.Warn("a setting is not in force yet in this version", "key", key)
@@ -210,6 +209,7 @@ func (e *Engine) limits(policy *pace.Limits) pace.Limits {
 	l := pace.Limits{
 		PerMinute: p.PerMinute, PerHour: p.PerHour, PerDay: p.PerDay, MessagesPerMinute: p.MessagesPerMinute,
 		Batch: min(cmp.Or(p.Batch, settings.MaxBatch), settings.MaxBatch), PersonalBurst: p.PersonalBurst, Adaptive: p.Adaptive,
+		PerProvider: perProvider(p.PerProvider),
 	}
 	for _, q := range p.Quiet {
 		if span, err := pace.ParseSpan(q.String()); err == nil { // settings have checked it

@@ -67,6 +67,7 @@ func (e *Engine) setLimits(ctx context.Context, a *account) {
 		a.policy = &pace.Limits{
 			PerMinute: int(p.RecipientsPerMinute), PerHour: int(p.RecipientsPerHour), PerDay: int(p.RecipientsPerDay), Batch: int(p.RcptMax),
 			PersonalBurst: int(p.PersonalBurst), Shared: p.AccountRecipientsPerMinute > 0,
+			PerProvider: perProvider(p.PerProvider),
 		}
 		if p.Batch > 0 {
 			a.policy.Batch = min(a.policy.Batch, int(p.Batch))

@@ -20,6 +20,7 @@ type gate struct {
 	state    *pace.State
 	pending  int           // recipients that are prepared on connections and have not left
 	batches  int           // in so many batches
+	to       pace.Counts   // and to so many of each provider
 	shut     bool          // nothing leaves: paused or held
 	reopened chan struct{} // closed and replaced when waiting sessions must look again
 	passed   func()        // told after each leave
@@ -34,17 +35,22 @@ type ticket struct {
 	g    *gate
 	lane mail.Lane
 	n    int
+	to   pace.Counts
 	left bool // guarded by g.mu
 	back bool // likewise
 }
 
 // prepare counts a batch that is being prepared.
-func (g *gate) prepare(lane mail.Lane, n int) *ticket {
+func (g *gate) prepare(lane mail.Lane, n int) *ticket { return g.prepareTo(lane, n, nil) }
+
+// prepareTo does so for one whose providers are known.
+func (g *gate) prepareTo(lane mail.Lane, n int, to pace.Counts) *ticket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.pending += n
 	g.batches++
-	return &ticket{g: g, lane: lane, n: n}
+	g.to = g.to.Add(to, 1)
+	return &ticket{g: g, lane: lane, n: n, to: to}
 }
 
 // pass waits until the batch may leave, and counts it. An error means that it
@@ -58,9 +64,9 @@ func (t *ticket) pass(ctx context.Context) error {
 			return errShut
 		}
 		now := time.Now()
-		ok, at := g.state.MayLeave(t.lane, t.n, now)
+		ok, at := g.state.MayLeaveTo(t.lane, t.n, t.to, now)
 		if ok {
-			g.state.Left(t.lane, t.n, now)
+			g.state.LeftTo(t.lane, t.n, t.to, now)
 			t.left = true
 			t.done()
 			g.mu.Unlock()
@@ -90,6 +96,7 @@ func (t *ticket) done() {
 	t.back = true
 	t.g.pending -= t.n
 	t.g.batches--
+	t.g.to = t.g.to.Add(t.to, -1)
 }
 
 // setShut opens or shuts the gate; sessions that wait there notice at once.
@@ -107,10 +114,18 @@ func (g *gate) lookAgain() {
 }
 
 // decide asks which lane's first batch may be prepared now.
-func (g *gate) decide(personal, bulk int, now time.Time) pace.Decision {
+func (g *gate) decide(w pace.Waiting, now time.Time) pace.Decision {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return pace.Decide(g.state, pace.Waiting{Personal: personal, Bulk: bulk, Pending: g.pending, PendingBatches: g.batches}, now)
+	w.Pending, w.PendingBatches, w.PendingTo = g.pending, g.batches, g.to
+	return pace.Decide(g.state, w, now)
+}
+
+// rates are the providers' own.
+func (g *gate) rates() map[string]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.state.Limits().PerProvider
 }
 
 // setLimits puts new limits in force.

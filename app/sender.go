@@ -121,11 +121,11 @@ func (s *sender) dispatch(ctx, work context.Context) time.Time {
 	}
 	s.forgetHold()
 	for {
-		personal, bulk := s.firsts()
-		if personal+bulk > 0 {
+		w := s.firsts()
+		if w.Personal+w.Bulk > 0 {
 			s.working()
 		}
-		d := s.gate.decide(personal, bulk, time.Now())
+		d := s.gate.decide(w, time.Now())
 		if d.Lane == 0 {
 			return earliest(d.At, s.due())
 		}
@@ -138,26 +138,30 @@ func (s *sender) dispatch(ctx, work context.Context) time.Time {
 
 // firsts are the recipients of each lane's first batch, 0 where the lane is
 // empty or has no connection left.
-func (s *sender) firsts() (personal, bulk int) {
+func (s *sender) firsts() (w pace.Waiting) {
+	rates := s.gate.rates()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	busy := map[mail.Lane]int{}
 	for _, lane := range s.inflight {
 		busy[lane]++
 	}
-	first := func(lane mail.Lane, sessions int) int {
+	first := func(lane mail.Lane, sessions int) (int, pace.Counts) {
 		if len(s.heads[lane]) == 0 || busy[lane] >= sessions {
-			return 0
+			return 0, nil
 		}
-		return len(s.heads[lane][0].Recipients)
+		b := s.heads[lane][0]
+		return len(b.Recipients), counts(b, rates)
 	}
 	if s.paused || s.held.waits(time.Now()) {
-		return 0, 0 // since dispatch looked
+		return w // since dispatch looked
 	}
 	if s.held.probing && len(s.inflight) > 0 {
-		return 0, 0 // after a failure one batch goes ahead of the others
+		return w // after a failure one batch goes ahead of the others
 	}
-	return first(mail.Personal, personalSessions), first(mail.Bulk, bulkSessions)
+	w.Personal, w.PersonalTo = first(mail.Personal, personalSessions)
+	w.Bulk, w.BulkTo = first(mail.Bulk, bulkSessions)
+	return w
 }
 
 // refill reads the lanes that are empty, when there may be something new.
@@ -207,7 +211,7 @@ func (s *sender) start(ctx, work context.Context, lane mail.Lane) {
 	s.mu.Lock()
 	s.inflight[keyOf(b)] = lane
 	s.mu.Unlock()
-	t := s.gate.prepare(lane, len(b.Recipients))
+	t := s.gate.prepareTo(lane, len(b.Recipients), counts(b, s.gate.rates()))
 	s.workers.Go(func() {
 		again := s.handOver(ctx, work, b, t)
 		t.giveBack()

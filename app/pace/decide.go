@@ -12,6 +12,8 @@ type Waiting struct {
 	Bulk           int // likewise
 	Pending        int // recipients that are being prepared on connections and have not left
 	PendingBatches int // in so many batches; 0 with recipients pending counts as 1
+
+	PersonalTo, BulkTo, PendingTo Counts // of the same recipients
 }
 
 // Decision is what may be done about it.
@@ -26,9 +28,9 @@ type Decision struct {
 // Limits.Lookahead); MayLeave then holds it at the gate. While personal mail
 // waits, no bulk batch starts: it would make the wait longer.
 func Decide(s *State, w Waiting, now time.Time) Decision {
-	r := request{lane: mail.Personal, n: w.Personal, pending: w.Pending, batches: w.PendingBatches}
+	r := request{lane: mail.Personal, n: w.Personal, pending: w.Pending, batches: w.PendingBatches, to: w.PersonalTo, pendingTo: w.PendingTo}
 	if w.Personal <= 0 {
-		r.lane, r.n = mail.Bulk, w.Bulk
+		r.lane, r.n, r.to = mail.Bulk, w.Bulk, w.BulkTo
 	}
 	if r.n <= 0 {
 		return Decision{}

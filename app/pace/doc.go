@@ -6,6 +6,8 @@
 //   - over any window w, recipients ≤ rate·w + one batch + the personal burst,
 //     where rate is what the limits and the present speed permit; messages
 //     likewise, with one message for the batch;
+//   - the same over any window for each provider that has a rate of its own,
+//     of its recipients;
 //   - no hour and no day holds more recipients than its limit;
 //   - never early: a moment told is permitted, the nanosecond before is not
 //     (hours and days are counted in slots, which may add a second to an hour

@@ -22,6 +22,8 @@ type Limits struct {
 	Shared            bool           // PerMinute is a share that the relay measured; see SlowDown
 	Adaptive          bool           // slow down on many deferrals or bad addresses
 	Lookahead         time.Duration  // 0: DefaultLookahead
+
+	PerProvider map[string]int // recipients a minute; a provider that is not named has no rate of its own
 }
 
 // Stricter is l with whatever policy forbids in addition: the relay may take
@@ -38,6 +40,7 @@ func (l Limits) Stricter(policy Limits) Limits {
 	l.Quiet = append(append([]Span{}, l.Quiet...), policy.Quiet...)
 	l.Adaptive = l.Adaptive || policy.Adaptive
 	l.Shared = l.Shared || policy.Shared
+	l.PerProvider = stricterEach(l.PerProvider, policy.PerProvider)
 	return l
 }
 

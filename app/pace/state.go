@@ -15,6 +15,7 @@ type State struct {
 	recipients bucket
 	messages   bucket
 	hour, day  window
+	providers  map[string]bucket // those with a rate; replaced, never changed
 	speed      speed
 	recent     []sample
 	notBefore  time.Time // the relay's word
@@ -24,11 +25,13 @@ type State struct {
 // New is the state of an account that never sent: its first batch may leave
 // at once, its second waits.
 func New(limits Limits) *State {
-	return &State{
+	s := &State{
 		limits: limits,
 		hour:   window{span: time.Hour, grain: time.Second},
 		day:    window{span: 24 * time.Hour, grain: time.Minute},
 	}
+	s.knowProviders(time.Time{}) // nothing has left
+	return s
 }
 
 // Limits are the limits in force.
@@ -36,8 +39,9 @@ func (s *State) Limits() Limits { return s.limits }
 
 // SetLimits changes the limits from now on. What is owed stays owed.
 func (s *State) SetLimits(limits Limits, now time.Time) {
-	s.advance(now)
+	now = s.advance(now)
 	s.limits = limits
+	s.knowProviders(now)
 }
 
 // Attempt is one hand-over as the spool remembers it. At must not be earlier
@@ -78,6 +82,8 @@ func Restore(limits Limits, attempts []Attempt, now time.Time) *State {
 		}
 	}
 	s.advance(now)
+	s.providers = nil
+	s.knowProviders(now)
 	return s
 }
 
@@ -113,6 +119,7 @@ const (
 	WhyDay      Why = "day"
 	WhyQuiet    Why = "quiet"
 	WhyRelay    Why = "relay"
+	WhyProvider Why = "provider"
 )
 
 // request is a batch that wants to leave, and what is about to leave before it.
@@ -121,6 +128,8 @@ type request struct {
 	n       int
 	pending int // recipients
 	batches int // they are in
+
+	to, pendingTo Counts
 }
 
 // ready is the first moment from now on at which r may leave, and what it
@@ -137,6 +146,7 @@ func (s *State) ready(r request, now time.Time) (time.Time, Why) {
 	wait(s.notBefore, WhyRelay)
 	wait(level(s.recipients, l.PerMinute, s.speed, r.pending, r.n, l.overdraft(r.lane, l.batch()), now), WhyRate)
 	wait(level(s.messages, l.MessagesPerMinute, s.speed, r.batches, 1, l.overdraft(r.lane, 1), now), WhyMessages)
+	wait(s.providersReady(r, now), WhyProvider)
 	wait(s.hour.fits(r.n, r.pending, l.PerHour, now), WhyHour)
 	wait(s.day.fits(r.n, r.pending, l.PerDay, now), WhyDay)
 	if r.lane == mail.Personal {
@@ -172,6 +182,7 @@ func (s *State) advance(now time.Time) time.Time {
 	*s, now = *s.on(now), now.Round(0)
 	s.recipients = s.recipients.settle(now, s.limits.PerMinute, s.speed)
 	s.messages = s.messages.settle(now, s.limits.MessagesPerMinute, s.speed)
+	s.settleProviders(now)
 	s.seen = now
 	return now
 }

@@ -56,6 +56,8 @@ type Store struct {
 	kept  atomic.Int32 // how many want no body removed; see KeepBodies
 
 	dialect dialect
+
+	terms prepared
 }
 
 // Options say where the database is.

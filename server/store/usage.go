@@ -86,7 +86,11 @@ func scanUsed(row scanner) (account.Charge, error) {
 
 // Terms reads an account's terms at now, or fails with ErrNotFound.
 func (s *Store) Terms(ctx context.Context, accountID string, now time.Time) (Terms, error) {
-	return scanTerms(s.read.QueryRowContext(ctx, selectTerms, Micros(now), accountID), accountID)
+	st, err := s.terms.on(ctx, s.read, selectTerms)
+	if err != nil {
+		return Terms{}, err
+	}
+	return scanTerms(st.QueryRowContext(ctx, Micros(now), accountID), accountID)
 }
 
 // Used is what an account has used in the period that began at start.
