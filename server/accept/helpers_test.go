@@ -79,7 +79,7 @@ func newWorld(t testing.TB, dsn string) *world {
 	return openWorld(t, dsn, t.TempDir())
 }
 
-func openWorld(t testing.TB, dsn, dir string) *world {
+func openWorld(t testing.TB, dsn, dir string, change ...func(*Options)) *world {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	s, err := store.Open(context.Background(), store.Options{Dir: dir, DSN: dsn, Log: log})
@@ -87,7 +87,11 @@ func openWorld(t testing.TB, dsn, dir string) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, dir: dir, lanes: &lanes{}}
-	w.Acceptor = New(Options{Store: s, Catalogue: account.Default(), Lanes: w.lanes, Route: wire.Domain, Log: log})
+	o := Options{Store: s, Catalogue: account.Default(), Lanes: w.lanes, Route: wire.Domain, Log: log}
+	for _, c := range change {
+		c(&o)
+	}
+	w.Acceptor = New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
@@ -112,7 +116,7 @@ func (w *world) account(id, plan string, change ...func(*billing.NewAccount)) st
 	for _, c := range change {
 		c(&n)
 	}
-	b := billing.Billing{Store: w.Store, Plans: w.Catalogue}
+	b := billing.Billing{Store: w.Store, Plans: w.Catalogue, Now: w.Now}
 	if _, _, err := b.Open(context.Background(), n); err != nil {
 		w.t.Fatal(err)
 	}

@@ -345,3 +345,17 @@ func TestDays(t *testing.T) {
 		}
 	})
 }
+
+// An upgrade within the clock's resolution of the start leaves the contract's
+// end where it was.
+func TestUpgradeAtTheStart(t *testing.T) {
+	start := at(t, "2026-03-10T09:30:00Z")
+	r := bought(t, owner(t, "standard", "UTC", start), OrderUpgrade, "mega", start)
+	contract := r.Subscriptions[0].Contract
+	if got, want := contractEnd(r.Subscriptions, contract), at(t, "2027-03-10T09:30:00Z"); !got.Equal(want) {
+		t.Errorf("the contract ends at %v, want %v", got, want)
+	}
+	if _, amount, err := r.Refund(Default(), contract, start.Add(time.Hour)); err != nil || amount != 44900 {
+		t.Errorf("refund: %d, %v; want 44900", amount, err)
+	}
+}

@@ -139,11 +139,12 @@ func StatusAt(all []Subscription, t time.Time) Status {
 	return Waiting
 }
 
-// contractEnd is the end of a contract, which upgrades leave alone.
+// contractEnd is the end of a contract, which upgrades leave alone. An upgrade
+// at the very instant of the start leaves nothing of what it replaced.
 func contractEnd(all []Subscription, contract string) time.Time {
 	var last Subscription
 	for _, s := range all {
-		if s.Contract == contract && (last.ID == "" || s.Start.After(last.Start)) {
+		if s.Contract == contract && (last.ID == "" || s.Start.After(last.Start) || s.Start.Equal(last.Start) && compareEnds(s.End, last.End) > 0) {
 			last = s
 		}
 	}

@@ -31,8 +31,8 @@ func mayRepeat(err error) bool {
 	switch e.Code {
 	case "40001", "40P01": // serialization_failure, deadlock_detected
 		return true
-	case "23505": // unique_violation: a key that another node has just accepted
-		return e.ConstraintName == "envelope_keys_pkey"
+	case "23505": // unique_violation: what another node has just accepted or entered
+		return e.ConstraintName == "envelope_keys_pkey" || e.ConstraintName == "orders_reference_key" || e.ConstraintName == "payments_method_reference_key"
 	}
 	return false
 }
