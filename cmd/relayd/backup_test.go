@@ -147,6 +147,28 @@ func TestBackupRefusals(t *testing.T) {
 	}
 }
 
+// TestBackupOfDamagedFolder holds that what is whole is saved, and that the
+// operator is told of the rest.
+func TestBackupOfDamagedFolder(t *testing.T) {
+	p := newPlace(t)
+	furnish(p)
+	st := p.open()
+	err := st.Tx(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.Exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) SELECT id, $1, 300000, NULL, 0 FROM accounts`, strings.Repeat("a", 64))
+		return err
+	})
+	if err := errors.Join(err, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "b")
+	if r := p.command("", "backup", file); r.code != exitAct || !strings.Contains(r.stderr, "1 bodies") {
+		t.Errorf("%+v", r)
+	}
+	if got := p.anew().must("", "restore", file); !strings.Contains(got, "1 bodies of messages were missing") {
+		t.Errorf("restore says %s", got)
+	}
+}
+
 // TestStopEndsBackup holds that a relay stops while somebody makes a backup and
 // does not read on, and that the copy is gone then.
 func TestStopEndsBackup(t *testing.T) {

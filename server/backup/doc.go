@@ -38,7 +38,6 @@ package backup
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path"
 	"strings"
@@ -113,19 +112,6 @@ func isWord(s string) bool {
 }
 
 func bodyName(accountID, sum string) string { return path.Join(bodiesName, accountID, sum) }
-
-// counter counts what passes through it to w.
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-// Write implements io.Writer.
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
-}
 
 func exists(path string) bool {
 	_, err := os.Lstat(path)
