@@ -114,10 +114,10 @@ func TestUnfinishedRestoreIsNotServed(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(p.data, "restoring"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range []string{"serve", "account list", "backup " + filepath.Join(t.TempDir(), "x"), "store renew-name"} {
+	for _, args := range []string{"account list", "backup " + filepath.Join(t.TempDir(), "x"), "store renew-name", "serve"} {
 		r := p.command("", strings.Fields(args)...)
 		if r.code != exitFailed || !strings.Contains(r.stderr, "relayd restore again") || strings.Count(r.stderr, "\n") != 1 {
-			t.Errorf("%s: %+v", args, r)
+			t.Fatalf("%s: %+v", args, r) // serve would serve
 		}
 	}
 	full := newPlace(t)
