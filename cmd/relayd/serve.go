@@ -125,7 +125,7 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 		Policy: api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds())},
 	})
 	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Wake: r.api.Wake, Log: log,
-		Backup: newMaker(r.store, data).Write})
+		Backup: backups(st, data, cfg)})
 	return r, nil
 }
 
