@@ -19,6 +19,7 @@ import (
 	"servicesmtp.net/companion/internal/durable"
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/server/backup"
+	"servicesmtp.net/companion/server/config"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -28,6 +29,14 @@ var errAct = errors.New("look at this")
 
 func newMaker(st *store.Store, data string) *backup.Maker {
 	return &backup.Maker{Store: st, Dir: data, Version: version}
+}
+
+// backups writes those of a running relay; nil where PostgreSQL does it.
+func backups(st *store.Store, data string, cfg config.Config) func(context.Context, io.Writer) error {
+	if cfg.Store.DSN != "" {
+		return nil
+	}
+	return newMaker(st, data).Write
 }
 
 type backupCommand struct {

@@ -114,10 +114,10 @@ func TestUnfinishedRestoreIsNotServed(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(p.data, "restoring"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range []string{"serve", "account list", "backup " + filepath.Join(t.TempDir(), "x"), "store renew-name"} {
+	for _, args := range []string{"account list", "backup " + filepath.Join(t.TempDir(), "x"), "store renew-name", "serve"} {
 		r := p.command("", strings.Fields(args)...)
 		if r.code != exitFailed || !strings.Contains(r.stderr, "relayd restore again") || strings.Count(r.stderr, "\n") != 1 {
-			t.Errorf("%s: %+v", args, r)
+			t.Fatalf("%s: %+v", args, r) // serve would serve
 		}
 	}
 	full := newPlace(t)
@@ -144,6 +144,28 @@ func TestBackupRefusals(t *testing.T) {
 	}
 	if r := p.command("", "store", "renew-name"); r.code != exitFailed || !strings.Contains(r.stderr, "stop it first") {
 		t.Errorf("under a running relay: %+v", r)
+	}
+}
+
+// TestBackupOfDamagedFolder holds that what is whole is saved, and that the
+// operator is told of the rest.
+func TestBackupOfDamagedFolder(t *testing.T) {
+	p := newPlace(t)
+	furnish(p)
+	st := p.open()
+	err := st.Tx(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.Exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) SELECT id, $1, 300000, NULL, 0 FROM accounts`, strings.Repeat("a", 64))
+		return err
+	})
+	if err := errors.Join(err, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "b")
+	if r := p.command("", "backup", file); r.code != exitAct || !strings.Contains(r.stderr, "1 bodies") {
+		t.Errorf("%+v", r)
+	}
+	if got := p.anew().must("", "restore", file); !strings.Contains(got, "1 bodies of messages were missing") {
+		t.Errorf("restore says %s", got)
 	}
 }
 

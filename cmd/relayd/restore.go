@@ -66,10 +66,10 @@ func (c *restoreCommand) Run(inv *invocation) (err error) {
 	switch {
 	case errors.Is(err, backup.ErrNotEmpty):
 		return fmt.Errorf("%w: a backup is never laid over other data; move them away, or name another folder with --data", err)
-	case err != nil && inv.ctx.Err() != nil:
-		return errors.New("cancelled; nothing was restored")
 	case err != nil && backup.Unfinished(inv.data):
 		return fmt.Errorf("%w; the relay will not serve this folder: give relayd restore again", err)
+	case err != nil && inv.ctx.Err() != nil:
+		return errors.New("cancelled; nothing was restored")
 	case err != nil:
 		return err
 	}

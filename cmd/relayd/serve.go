@@ -143,7 +143,7 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 	})
 	r.teller = newTeller(st, r.acceptor, cfg, r.api.Wake, log)
 	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Teller: r.teller, PerMinute: cfg.Limits.RecipientsPerMinute,
-		Log: log, Backup: newMaker(r.store, data).Write})
+		Log: log, Backup: backups(st, data, cfg)})
 	return r, nil
 }
 

@@ -26,7 +26,7 @@ func (b *backups) giveUp() { b.once.Do(func() { close(b.stop) }) }
 // file itself: so it lands only where the operator may write.
 func (a *Admin) makeBackup(w http.ResponseWriter, r *http.Request) {
 	if a.Backup == nil {
-		writeProblem(w, http.StatusNotFound, "this relay cannot make a backup")
+		writeProblem(w, http.StatusNotFound, "the running relay keeps its data in PostgreSQL: give its settings with --config, and this command says how to save it")
 		return
 	}
 	// The time to send a request must not end the answer to it.
