@@ -154,7 +154,7 @@ func TestBackupOfDamagedFolder(t *testing.T) {
 	furnish(p)
 	st := p.open()
 	err := st.Tx(t.Context(), func(tx *sql.Tx) error {
-		_, err := tx.Exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) SELECT id, $1, 300000, NULL, 0 FROM accounts`, strings.Repeat("a", 64))
+		_, err := tx.Exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) SELECT id, $1, 300000, NULL, 0 FROM accounts WHERE name = 'alice'`, strings.Repeat("a", 64))
 		return err
 	})
 	if err := errors.Join(err, st.Close()); err != nil {
@@ -176,7 +176,7 @@ func TestStopEndsBackup(t *testing.T) {
 	furnish(p)
 	st := p.open()
 	err := st.Tx(t.Context(), func(tx *sql.Tx) error { // more than a socket takes unread
-		_, err := tx.Exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) SELECT id, 'big', 8000000, randomblob(8000000), 0 FROM accounts`)
+		_, err := tx.Exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) SELECT id, 'big', 8000000, randomblob(8000000), 0 FROM accounts WHERE name = 'alice'`)
 		return err
 	})
 	if err := errors.Join(err, st.Close()); err != nil {
