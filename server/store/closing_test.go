@@ -43,8 +43,10 @@ func testClosingHolds(t *testing.T, dsn string) {
 		}
 		return tx.Commit()
 	}
-	if !count() || !count() {
-		t.Fatal("an open period counts nothing")
+	for range 2 {
+		if !count() {
+			t.Fatal("an open period counts nothing")
+		}
 	}
 	for _, old := range []account.Charge{{Emails: 1, Bytes: 20}, {Emails: 2, Bytes: 10}} {
 		if err := closing(old, end); !errors.Is(err, ErrRace) {
