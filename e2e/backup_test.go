@@ -136,7 +136,7 @@ func TestRestoredRelayGetsNothingTwice(t *testing.T) {
 	secure.on.Store(false)
 	w.StartRelay()
 
-	s := w.Until(60*time.Second, "in doubt", func(s world.Status) bool { return s.HoldReason() == "uncertain" })
+	s := w.Until(60*time.Second, "in doubt", func(s world.Status) bool { return strings.Contains(s.Sentence, "not known whether the server took") })
 	t.Logf("%s: %s", s.Sentence, s.Action)
 	if text := strings.ReplaceAll(statusText(w), " ", ""); !strings.Contains(text, `"uncertain":1`) {
 		t.Errorf("status %s", text)
