@@ -225,7 +225,7 @@ func TestPaceWaitEnds(t *testing.T) {
 func TestBatchPassesAStream(t *testing.T) {
 	w := newWorld(t, "")
 	w.queues.rest = 300 * time.Millisecond
-	id := w.paced("acc", 12_000) // 200 a second
+	id := w.paced("acc", 3000) // 50 a second: far less than the stream could
 	w.mustSend(id, "", some(50), message("first"))
 	ctx, end := context.WithCancel(context.Background())
 	var stream sync.WaitGroup
@@ -244,7 +244,7 @@ func TestBatchPassesAStream(t *testing.T) {
 	took := time.Since(began)
 	end()
 	stream.Wait()
-	w.held(id, 12_000)
+	w.held(id, 3000)
 	overtook := w.count(`SELECT count(*) FROM messages WHERE account_id = 'acc'`) - 2
 	t.Logf("the batch passed after %v, and %d messages of one in all", took, overtook)
 	if overtook < 5 {

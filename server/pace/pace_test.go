@@ -25,6 +25,7 @@ func TestWait(t *testing.T) {
 		"a rate below none":                   {owes(1000), -5, 50, now, 0},
 		"nothing owed":                        {Bucket{}, 600, 50, now, 0},
 		"a full batch behind a full batch":    {owes(50), 600, 50, now, 5 * time.Second},
+		"exactly at the slowest rate":         {Bucket{Owed: 1, At: now}, 1, 50, now, time.Microsecond},
 		"the burst behind a full batch":       {owes(50), 600, 5, now, 0},
 		"one more than the burst":             {owes(50), 600, 6, now, 600 * time.Millisecond},
 		"one behind batch and burst":          {owes(55), 60, 1, now, time.Second},

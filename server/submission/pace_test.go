@@ -188,6 +188,9 @@ func TestCommandsDuringAHeldAnswer(t *testing.T) {
 				c.cmd("DATA", "354 ")
 				c.write(text + ".\r\n")
 			}
+			if err := c.conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil { // what is lost is waited for
+				t.Fatal(err)
+			}
 			time.Sleep(100 * time.Millisecond)
 			c.write("NOOP\r\nMAIL FROM:<a@example.com>\r\n")
 			c.want("250 2.0.0 queued as ")
