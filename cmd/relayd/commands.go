@@ -142,8 +142,15 @@ func (inv *invocation) changeAccount(method, path string, in any) error {
 	if inv.json {
 		return inv.printJSON(a)
 	}
-	return inv.table([]string{"account", a.Name}, []string{"id", a.ID}, []string{"e-mail", a.Email}, []string{"plan", a.Plan},
-		[]string{"status", a.Status}, []string{"overage", a.Overage}, []string{"zone", a.Zone}, []string{"since", a.Created.Format(time.RFC3339)})
+	rows := [][]string{{"account", a.Name}, {"id", a.ID}, {"e-mail", a.Email}, {"plan", a.Plan}}
+	if a.Start != nil {
+		rows = append(rows, []string{"from", a.Start.Format(time.RFC3339)})
+	}
+	if a.End != nil {
+		rows = append(rows, []string{"until", a.End.Format(time.RFC3339)})
+	}
+	rows = append(rows, []string{"status", a.Status}, []string{"overage", a.Overage}, []string{"zone", a.Zone}, []string{"since", a.Created.Format(time.RFC3339)})
+	return inv.table(rows...)
 }
 
 type accountShow struct{ named }

@@ -98,6 +98,10 @@ func TestAccountsOfBefore(t *testing.T) {
 				t.Fatalf("%d periods, want %d: %v", len(r.Periods), len(c.want), r.Periods)
 			}
 			for i, w := range c.want {
+				// All of them are over by now, and are not billed afterwards.
+				if !r.Periods[i].ClosedAt.Equal(r.Periods[i].End) {
+					t.Errorf("period %d was closed at %v", i, r.Periods[i].ClosedAt)
+				}
 				if got := (period{Micros(r.Periods[i].Start), Micros(r.Periods[i].End), r.Periods[i].Used.Emails}); got != w {
 					t.Errorf("period %d is %v, want %v", i, got, w)
 				}

@@ -110,6 +110,9 @@ UPDATE usage_periods SET period_start = (SELECT a.activated_at FROM accounts a W
 UPDATE usage_periods SET period_end = (SELECT a.activated_at FROM accounts a WHERE a.id = usage_periods.account_id)
     WHERE EXISTS (SELECT 1 FROM accounts a WHERE a.id = usage_periods.account_id
         AND a.activated_at > usage_periods.period_start AND a.activated_at < usage_periods.period_end);
+
+-- What was over before there were bills is not billed afterwards.
+UPDATE usage_periods SET closed_at = period_end WHERE period_end <= unixepoch() * 1000000;
 ALTER TABLE accounts DROP COLUMN plan;
 ALTER TABLE accounts DROP COLUMN activated_at;
 
