@@ -37,23 +37,6 @@ func (limit Charge) Fits(used, more Charge) bool {
 	return more.Emails <= limit.Emails-used.Emails && more.Bytes <= limit.Bytes-used.Bytes
 }
 
-// Decide tells whether a message still fits into the period that ends at end,
-// all of it or nothing, and when the next chance is. reset is zero where there
-// is none: the last period of a monthly plan is over.
-//
-// It serves accounts that are known by plan and activation alone; where there
-// are subscriptions, Rows.Terms and Terms.Decide say the same exactly.
-func Decide(p Plan, policy Policy, credit int64, used, more Charge, now, end time.Time) (ok bool, reset time.Time) {
-	if p.Over(now, end) {
-		return false, time.Time{}
-	}
-	return p.Limit(policy, credit).Fits(used, more), end
-}
-
-// Over says that a monthly plan has run its 30 days, the last of which ended
-// at end.
-func (p Plan) Over(now, end time.Time) bool { return p.Monthly && !now.Before(end) }
-
 // Terms is what holds for an account at one moment.
 type Terms struct {
 	Subscription Subscription
