@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,6 +24,8 @@ type life struct {
 	policies  []policyNote // the first from the start on
 	tries     []try
 	bills     []Bill
+	reviews   []time.Time
+	told      []toldNote
 }
 
 type (
@@ -78,6 +79,10 @@ type actor struct {
 	habit habit
 	now   time.Time
 	daily int64 // use of an ordinary day, in the plan's unit
+
+	sent    []NoticeKey
+	days    []DayUse
+	counted int // of tries, in days
 }
 
 type tester interface{ Fatalf(string, ...any) }
@@ -116,6 +121,7 @@ func (a *actor) day(midnight time.Time) {
 	if a.habit == daily && midnight.After(a.now) {
 		a.close(midnight)
 	}
+	a.review(midnight)
 	for _, s := range seconds {
 		at := midnight.Add(time.Duration(s) * time.Second)
 		what := a.rnd.IntN(200)
@@ -260,8 +266,8 @@ func plain(all []Bill) []Bill {
 }
 
 // TestYear lives 2026 with 1,000 accounts and compares with the bookkeeper,
-// who replays the whole list of e-mails month by month. With -v it prints ten
-// accounts, to be checked by hand.
+// who replays the whole list of e-mails month by month, bills and reports. With
+// -v it prints ten accounts, to be checked by hand.
 func TestYear(t *testing.T) {
 	var shown int
 	c := Default()
@@ -270,6 +276,9 @@ func TestYear(t *testing.T) {
 		l := live(t, c, seed, []habit{daily, lazily, doubly}[seed%3])
 		if diff := cmp.Diff(book(c, l), plain(l.bills)); diff != "" {
 			t.Fatalf("account %d (-bookkeeper +rules):\n%s", seed, diff)
+		}
+		if diff := cmp.Diff(bookReports(c, l), reports(l)); diff != "" {
+			t.Fatalf("reports of account %d (-bookkeeper +rules):\n%s", seed, diff)
 		}
 		count(kinds, l)
 		for _, k := range l.rows.Credits {
@@ -283,7 +292,8 @@ func TestYear(t *testing.T) {
 		}
 	}
 	t.Logf("%v", kinds)
-	for _, kind := range []string{"accepted", "refused", "within", "surcharged", "by credit", "granted", "chained", "upgraded", "renewed"} {
+	for _, kind := range []string{"accepted", "refused", "within", "surcharged", "by credit", "granted", "chained", "upgraded", "renewed",
+		"told usage", "told near", "told over", "told heavy", "told renewal", "told ended"} {
 		if kinds[kind] == 0 {
 			t.Errorf("the year had none that was %s", kind)
 		}
@@ -310,30 +320,14 @@ func count(kinds map[string]int, l *life) {
 			}
 		}
 	}
+	for _, n := range l.told {
+		kinds["told "+string(n.kind)]++
+	}
 	kinds["chained"] += len(l.chained)
 	kinds["renewed"] += len(l.contracts) - 1
 	for _, c := range l.contracts {
 		kinds["upgraded"] += len(c.plans) - 1
 	}
-}
-
-// print writes an account's bills as a table, in MB or e-mails.
-func print(t *testing.T, l *life) {
-	w := tabwriter.NewWriter(t.Output(), 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "\n%s, %s\n", l.rows.AccountID, l.zone)
-	fmt.Fprintln(w, "from\tto\tplan\tunit\tuse\tallowance\tover\tby credit\ttier\tprice\tgranted\tuncovered\t")
-	for _, b := range l.bills {
-		unit, by := "e-mails", int64(1)
-		if b.Unit == Bytes {
-			unit, by = "KB", int64(units.KB)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d.%02d\t%d\t%d\t\n", b.Start.In(l.rows.Zone).Format("02 Jan 15:04"), b.End.In(l.rows.Zone).Format("02 Jan 15:04"),
-			b.Plan, unit, b.Use/by, b.Allowance/by, b.Over()/by, b.Consumed/by, b.Tier/by, b.Price/100, b.Price%100, b.Granted/by, b.Uncovered/by)
-	}
-	for _, c := range l.chained {
-		fmt.Fprintf(w, "chained %d on %s\n", c.emails, c.at.In(l.rows.Zone).Format("02 Jan 15:04"))
-	}
-	w.Flush()
 }
 
 // TestClosingWhenever: closing at every midnight, late, and again and again
