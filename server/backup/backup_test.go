@@ -97,7 +97,14 @@ func (h *home) exec(query string, args ...any) {
 	}
 }
 
-func (h *home) body(sum string) string { return filepath.Join(h.dir, "bodies", h.account, sum) }
+func (h *home) body(sum string) string {
+	h.t.Helper()
+	found, err := filepath.Glob(filepath.Join(h.dir, "bodies", h.account, sum+"*"))
+	if err != nil || len(found) != 1 {
+		h.t.Fatalf("files of one body: %v, %v", found, err)
+	}
+	return found[0]
+}
 
 func (h *home) make() []byte {
 	h.t.Helper()
