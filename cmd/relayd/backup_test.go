@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"servicesmtp.net/companion/internal/socket"
+	"servicesmtp.net/companion/server/config"
 )
 
 // sizes and sums differ from run to run.

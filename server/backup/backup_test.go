@@ -79,7 +79,14 @@ func (h *home) add(status string) (sum string) {
 	}
 	sum = d.SHA256()
 	id := store.NewID(time.Now())
-	h.exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) VALUES ($1, $2, $3, NULL, 0)`, h.account, sum, len(text))
+	in, err := h.store.Intake(ctx)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer in.Close()
+	if err := h.store.Tx(ctx, func(tx *sql.Tx) error { return in.In(tx).AddBody(ctx, d, time.Now()) }); err != nil {
+		h.t.Fatal(err)
+	}
 	h.exec(`INSERT INTO messages (id, account_id, mail_from, sha256, size, received, created_at) VALUES ($1, $2, '', $3, $4, '', 0)`, id, h.account, sum, len(text))
 	h.exec(`INSERT INTO deliveries (message_id, account_id, recipient, lane, status, next_at, created_at) VALUES ($1, $2, 'x@y', 'mx', $3, 0, 0)`, id, h.account, status)
 	h.sums = append(h.sums, sum)
