@@ -47,13 +47,18 @@ func (s *Store) OpenBody(ctx context.Context, accountID, sha256 string) (io.Read
 
 // AddBody stores a sealed draft's row, unless the account has that body.
 func (t *IntakeTx) AddBody(ctx context.Context, d *Draft, at time.Time) error {
+	return d.add(at, func(args ...any) (sql.Result, error) { return t.exec(ctx, "add body", stAddBody, args...) })
+}
+
+// add runs insertBody, and remembers whether a row has come to name the file.
+func (d *Draft) add(at time.Time, exec func(args ...any) (sql.Result, error)) error {
 	var inline any
 	if !d.inFile {
 		inline = d.content() // never NULL, even when empty
 	} else if time.Since(d.sealed) > draftLife {
 		return errors.New("add body: it has waited for so long that it may have been removed")
 	}
-	res, err := t.exec(ctx, "add body", stAddBody, d.name.account, d.name.sha256, d.size, inline, Micros(at), d.fileName())
+	res, err := exec(d.name.account, d.name.sha256, d.size, inline, Micros(at), d.fileName())
 	if err != nil || !d.inFile {
 		return err
 	}
