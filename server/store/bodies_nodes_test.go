@@ -128,7 +128,7 @@ func TestRemovalRacesWithAcceptance(t *testing.T) {
 			return err
 		}
 		go func() { _, err := two.Writer().Exec(`DELETE FROM bodies`); removing <- err }()
-		return waiting(one.Store)
+		return waiting(one.Store, removing)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -169,9 +169,12 @@ func TestRemovalRacesWithAcceptance(t *testing.T) {
 // fileNameOf is fileName of a draft that was closed.
 func (d *Draft) fileNameOf() string { return d.name.sha256 + "." + d.mark() }
 
-// waiting returns when somebody waits for a lock.
-func waiting(s *Store) error {
+// waiting returns when somebody waits for a lock, or has ended without.
+func waiting(s *Store, ended chan error) error {
 	for {
+		if len(ended) > 0 {
+			return errors.New("did not wait")
+		}
 		var n int
 		if err := s.Reader().QueryRow(`SELECT count(*) FROM pg_locks WHERE NOT granted`).Scan(&n); err != nil || n > 0 {
 			return err
