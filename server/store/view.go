@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 )
 
@@ -15,7 +14,7 @@ func (s *Store) View(ctx context.Context, fn func(c *sql.Conn) error) (err error
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
-	defer c.Close() //nolint:errcheck // gives it back, or has thrown it away below
+	defer c.Close()           //nolint:errcheck // gives it back, or has thrown it away below
 	begin := `BEGIN DEFERRED` // BeginTx would ask SQLite for the writer's lock
 	if s.dialect.postgres {
 		begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
