@@ -321,6 +321,21 @@ func (e OveragePolicyPolicy) Valid() bool {
 	}
 }
 
+// Defines values for SubmittedBatchProblem.
+const (
+	SubmittedBatchProblemPace SubmittedBatchProblem = "pace"
+)
+
+// Valid indicates whether the value is a known member of the SubmittedBatchProblem enum.
+func (e SubmittedBatchProblem) Valid() bool {
+	switch e {
+	case SubmittedBatchProblemPace:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SubmittedBatchState.
 const (
 	SubmittedBatchStateAccepted SubmittedBatchState = "accepted"
@@ -940,6 +955,9 @@ type SubmittedBatch struct {
 	// ID The id after 'queued as', when accepted
 	ID *string `json:"id,omitempty"`
 
+	// Problem pace: the account sends faster than it may; submit the batch again after retry_seconds
+	Problem *SubmittedBatchProblem `json:"problem,omitempty"`
+
 	// Recipients Every recipient offered, when accepted, or when it is they who were refused
 	Recipients []BatchRecipient `json:"recipients,omitempty"`
 
@@ -951,9 +969,17 @@ type SubmittedBatch struct {
 	// Example: queued as 01JDJ8Y7QX4Z5V0M3T9C2B6K8N
 	Reply string `json:"reply"`
 
+	// RetrySeconds When the batch may be accepted, in whole seconds from now
+	//
+	// Example: 40
+	RetrySeconds *int64 `json:"retry_seconds,omitempty"`
+
 	// State deferred: submit it again later. no_body: upload the body, then submit it again
 	State SubmittedBatchState `json:"state"`
 }
+
+// SubmittedBatchProblem pace: the account sends faster than it may; submit the batch again after retry_seconds
+type SubmittedBatchProblem string
 
 // SubmittedBatchState deferred: submit it again later. no_body: upload the body, then submit it again
 type SubmittedBatchState string
@@ -3936,6 +3962,11 @@ func (r GetReportResponse) ContentType() string {
 	return ""
 }
 
+// SubmitResponse200Headers the declared response headers of an HTTP 200 response for Submit
+type SubmitResponse200Headers struct {
+	RetryAfter *string
+}
+
 type SubmitResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3953,6 +3984,8 @@ type SubmitResponse struct {
 	ApplicationProblemJSON429 *ErrorModel
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *ErrorModel
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SubmitResponse200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -5858,6 +5891,19 @@ func ParseSubmitResponse(rsp *http.Response) (*SubmitResponse, error) {
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SubmitResponse200Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -15,8 +15,13 @@ import (
 // before. The answers are in the order of the batches, each for itself: an
 // error means that it is not known what became of any, and that the same call
 // may be made again.
+//
+// The relay holds an account to its pace, and the answer back for up to a
+// minute. A batch that then still has to wait is deferred, with Problem "pace"
+// and RetrySeconds; where all have, Submit fails with ErrTooMany, an *Error
+// whose RetryAfter says when to make the same call again.
 func (c *Client) Submit(ctx context.Context, batches []NewBatch) ([]SubmittedBatch, error) {
-	s, err := call[Submitted](ctx, c, 0, func(ctx context.Context, edit RequestEditorFn) (*http.Response, error) {
+	s, err := call[Submitted](ctx, c, maxWait, func(ctx context.Context, edit RequestEditorFn) (*http.Response, error) {
 		return c.calls.Submit(ctx, Submission{Batches: batches}, edit)
 	})
 	if err == nil && len(s.Batches) != len(batches) {

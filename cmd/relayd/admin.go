@@ -115,7 +115,7 @@ func (inv *invocation) direct(l *flock.Flock) (*administration, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
-	st, err := store.Open(inv.ctx, store.Options{Dir: inv.data, DSN: cfg.Store.DSN, Log: log})
+	st, err := store.Open(inv.ctx, store.Options{Dir: inv.data, DSN: cfg.Store.DSN, Bodies: cfg.Store.Bodies, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}

@@ -51,7 +51,7 @@ func (c *backupCommand) Run(inv *invocation) (err error) {
 		return err
 	}
 	if cfg.Store.DSN != "" {
-		return inv.sayPostgres(cfg.Store.DSN, false)
+		return inv.sayPostgres(cfg.Store, false)
 	}
 	out, err := c.open(inv)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"servicesmtp.net/companion/internal/socket"
+	"servicesmtp.net/companion/server/config"
 )
 
 // sizes and sums differ from run to run.
@@ -244,10 +245,14 @@ func TestPostgresCommands(t *testing.T) {
 		file    string
 		restore bool
 		json    bool
-	}{{"postgres-backup.txt", false, false}, {"postgres-backup.json", false, true}, {"postgres-restore.txt", true, false}, {"postgres-restore.json", true, true}} {
+		bodies  string
+	}{
+		{"postgres-backup.txt", false, false, ""}, {"postgres-backup.json", false, true, ""}, {"postgres-backup-shared.txt", false, false, "/mnt/relays"},
+		{"postgres-restore.txt", true, false, ""}, {"postgres-restore.json", true, true, ""},
+	} {
 		var out strings.Builder
 		inv := &invocation{stdout: &out, data: "/var/lib/relay", json: c.json}
-		if err := inv.sayPostgres("postgres://relay:secret@db/relay", c.restore); err != nil {
+		if err := inv.sayPostgres(config.Store{DSN: "postgres://relay:secret@db/relay", Bodies: c.bodies}, c.restore); err != nil {
 			t.Error(err)
 		}
 		golden(t, c.file, out.String())

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"servicesmtp.net/companion/server/config"
 )
 
 // onPostgres is what backup and restore answer where the database is
@@ -17,9 +19,9 @@ type onPostgres struct {
 
 // sayPostgres tells the operator what to do. The password stays out of what
 // lands in a terminal's history: PostgreSQL's tools ask, or read ~/.pgpass.
-func (inv *invocation) sayPostgres(dsn string, restore bool) error {
-	name := quoteShell(withoutPassword(dsn))
-	p := onPostgres{Database: "postgresql", Copy: inv.foldersToCopy()}
+func (inv *invocation) sayPostgres(s config.Store, restore bool) error {
+	name := quoteShell(withoutPassword(s.DSN))
+	p := onPostgres{Database: "postgresql", Copy: inv.foldersToCopy(s)}
 	if restore {
 		p.Commands = []string{"pg_restore --clean --if-exists --exit-on-error --single-transaction --dbname=" + name + " relay.dump",
 			"relayd store renew-name" + inv.flags()}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/server/backup"
+	"servicesmtp.net/companion/server/config"
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -39,7 +41,7 @@ func (c *restoreCommand) Run(inv *invocation) (err error) {
 		return err
 	}
 	if cfg.Store.DSN != "" {
-		return inv.sayPostgres(cfg.Store.DSN, true)
+		return inv.sayPostgres(cfg.Store, true)
 	}
 	var in io.Reader = inv.stdin
 	if c.File != "-" {
@@ -137,6 +139,6 @@ func renew(inv *invocation, st *store.Store) (store.Renewed, error) {
 }
 
 // folders that belong to a relay beside its database.
-func (inv *invocation) foldersToCopy() []string {
-	return []string{filepath.Join(inv.data, "bodies"), filepath.Join(inv.data, "ca.pem"), filepath.Join(inv.data, "ca-key.pem")}
+func (inv *invocation) foldersToCopy(s config.Store) []string {
+	return []string{filepath.Join(cmp.Or(s.Bodies, inv.data), "bodies"), filepath.Join(inv.data, "ca.pem"), filepath.Join(inv.data, "ca-key.pem")}
 }

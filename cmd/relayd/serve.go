@@ -48,11 +48,14 @@ func (serveCommand) Run(inv *invocation) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.Unlock()) }()
 	log := slog.New(slog.NewTextHandler(inv.stderr, nil))
-	st, err := store.Open(inv.ctx, store.Options{Dir: inv.data, DSN: cfg.Store.DSN, Log: log})
+	st, err := store.Open(inv.ctx, store.Options{Dir: inv.data, DSN: cfg.Store.DSN, Bodies: cfg.Store.Bodies, Log: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := st.TakeFolder(inv.ctx); err != nil {
+		return err
+	}
 	release, err := st.Alone(inv.ctx)
 	if err != nil {
 		return err
@@ -282,17 +285,4 @@ func unlessStopped(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-// sweep removes what a crash left of messages that were never accepted. It
-// must not keep a relay from serving.
-func (r *relay) sweep(ctx context.Context) error {
-	n, err := r.acceptor.Sweep(ctx)
-	switch {
-	case err != nil && ctx.Err() == nil:
-		r.log.Error("left-over bodies not removed", "error", err)
-	case n > 0:
-		r.log.Info("left-over bodies removed", "count", n)
-	}
-	return nil
 }

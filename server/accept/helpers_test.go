@@ -202,13 +202,14 @@ func (w *world) used(accountID string) account.Charge {
 	return account.Charge{Emails: emails, Bytes: units.ByteSize(bytes)}
 }
 
-// files lists the large bodies, by name.
+// files lists the large bodies, by their hash.
 func (w *world) files() []string {
 	w.t.Helper()
 	var names []string
 	err := filepath.WalkDir(filepath.Join(w.dir, "bodies"), func(p string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
-			names = append(names, d.Name())
+			sum, _, _ := strings.Cut(d.Name(), ".")
+			names = append(names, sum)
 		}
 		return nil
 	})

@@ -26,6 +26,15 @@ func (e *PaceError) Error() string { return "account is ahead of its rate" }
 // it was stored; the client hears of the pace at its next MAIL.
 var ErrSlow = errors.New("account is ahead of its rate for too long")
 
+// SlowError is ErrSlow with the time after which trying again may go well.
+type SlowError struct{ Retry time.Duration }
+
+// Error implements error.
+func (e *SlowError) Error() string { return ErrSlow.Error() }
+
+// Is makes it an ErrSlow.
+func (e *SlowError) Is(target error) bool { return target == ErrSlow }
+
 // How long Accept holds back an answer for the pace. Mail programs give up
 // sooner than RFC 5321 §4.5.3.2.6 asks (Thunderbird after 100 seconds), and who
 // has given up sends again: where a key makes that harmless, the wait may be
@@ -209,7 +218,7 @@ func (a *Acceptor) paceWait(ctx context.Context, s Submission, r *request) (Rece
 func (a *Acceptor) untilTurn(ctx context.Context, id string, p *place, wait time.Duration, end time.Time) error {
 	at := time.Now().Add(wait)
 	if at.After(end) {
-		return ErrSlow
+		return &SlowError{Retry: wait}
 	}
 	for {
 		now := time.Now()
@@ -221,8 +230,8 @@ func (a *Acceptor) untilTurn(ctx context.Context, id string, p *place, wait time
 			}
 			next = end
 		}
-		if !now.Before(end) {
-			return ErrSlow
+		if !now.Before(end) { // others of its account went first
+			return &SlowError{Retry: time.Second}
 		}
 		timer := time.NewTimer(next.Sub(now))
 		select {

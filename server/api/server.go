@@ -59,12 +59,13 @@ type Server struct {
 	addresses *limits
 	uploads   *store.Uploads
 	readiness readiness
+	patience  time.Duration // submitPatience; tests shorten it
 }
 
 // New makes the API.
 func New(o Options) *Server {
 	s := &Server{Options: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, cursors: cursors{store: o.Store.Name()}, hub: newHub(),
-		limits: newLimits(), addresses: newLimitsOf(addressPerSecond, addressBurst), uploads: o.Store.Uploads()}
+		limits: newLimits(), addresses: newLimitsOf(addressPerSecond, addressBurst), uploads: o.Store.Uploads(), patience: submitPatience}
 	mux := http.NewServeMux()
 	a := humago.NewWithPrefix(mux, "/v1", describe())
 	a.UseMiddleware(s.authenticate(a))

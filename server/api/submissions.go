@@ -30,6 +30,10 @@ var _ Acceptor = (*accept.Acceptor)(nil)
 const (
 	maxSubmission = 8 << 20             // bytes of JSON; 100 batches of 50 long addresses are below
 	longestWait   = 30 * 24 * time.Hour // until not_before
+
+	// submitPatience is how long a whole submission is held back for the
+	// account's pace: below answerTimeout, so that the answer still gets through.
+	submitPatience = time.Minute
 )
 
 type submissionIn struct{ Body Submission }
@@ -70,14 +74,20 @@ type SubmittedBatch struct {
 	Replayed   bool             `json:"replayed,omitempty" doc:"It was accepted before; nothing is sent again"`
 	Code       int              `json:"code" example:"250"`
 	Enhanced   string           `json:"enhanced" example:"2.0.0"`
+	Problem    string           `json:"problem,omitempty" enum:"pace" doc:"pace: the account sends faster than it may; submit the batch again after retry_seconds"`
+	Retry      int64            `json:"retry_seconds,omitempty" doc:"When the batch may be accepted, in whole seconds from now" example:"40"`
 	Reply      string           `json:"reply" doc:"Text after the codes, with the tokens of SMTP" example:"queued as 01JDJ8Y7QX4Z5V0M3T9C2B6K8N"`
 	Recipients []BatchRecipient `json:"recipients,omitempty" nullable:"false" doc:"Every recipient offered, when accepted, or when it is they who were refused"`
 }
 
 // submit accepts batches, each for itself. Those that share a body share its
 // reading, and, being handed over at once, mostly a transaction.
-func (s *Server) submit(ctx context.Context, in *submissionIn) (*out[Submitted], error) {
+//
+// All of it waits for the account's pace up to one time. What then has not been
+// accepted is to be submitted again; where that is all, the answer is a 429.
+func (s *Server) submit(ctx context.Context, in *submissionIn) (*submittedOut, error) {
 	now := time.Now()
+	end := now.Add(s.patience)
 	for i, b := range in.Body.Batches {
 		if err := checkBatch(b, now); err != nil {
 			return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("Batch %d: %v", i+1, err))
@@ -90,10 +100,10 @@ func (s *Server) submit(ctx context.Context, in *submissionIn) (*out[Submitted],
 	answer := Submitted{Batches: make([]SubmittedBatch, len(in.Body.Batches))}
 	var all sync.WaitGroup
 	for i, b := range in.Body.Batches {
-		all.Go(func() { answer.Batches[i] = s.submitOne(ctx, shelf, account, b) })
+		all.Go(func() { answer.Batches[i] = s.submitOne(ctx, shelf, account, b, end) })
 	}
 	all.Wait()
-	return &out[Submitted]{Body: answer}, nil
+	return paced(answer)
 }
 
 // checkBatch finds what is wrong with the form of a batch.
@@ -137,12 +147,12 @@ func control(s string) bool {
 }
 
 // submitOne does what a session does from MAIL to the answer after the dot.
-func (s *Server) submitOne(ctx context.Context, shelf *shelf, account string, b NewBatch) SubmittedBatch {
+func (s *Server) submitOne(ctx context.Context, shelf *shelf, account string, b NewBatch, end time.Time) SubmittedBatch {
 	var offered []accept.Offer
 	receipt, err := accept.Receipt{}, accept.ErrAgain
 	// Another session with the same key is answered as a replay at once.
 	for range 3 {
-		if receipt, offered, err = s.transact(ctx, shelf, account, b); !errors.Is(err, accept.ErrAgain) {
+		if receipt, offered, err = s.transact(ctx, shelf, account, b, end); !errors.Is(err, accept.ErrAgain) {
 			break
 		}
 	}
@@ -155,7 +165,7 @@ var (
 	errSender = errors.New("reverse-path needs SMTPUTF8")
 )
 
-func (s *Server) transact(ctx context.Context, shelf *shelf, account string, b NewBatch) (accept.Receipt, []accept.Offer, error) {
+func (s *Server) transact(ctx context.Context, shelf *shelf, account string, b NewBatch, end time.Time) (accept.Receipt, []accept.Offer, error) {
 	if !b.UTF8 && !accept.ASCII(b.From) {
 		return accept.Receipt{}, nil, errSender
 	}
@@ -186,7 +196,8 @@ func (s *Server) transact(ctx context.Context, shelf *shelf, account string, b N
 		with = "UTF8HTTPS"
 	}
 	sub := accept.Submission{ID: id, AccountID: account, EnvelopeID: b.Envid, From: b.From, Offered: offered, Body: body, UTF8: b.UTF8,
-		EightBit: eightBit, Return: b.Return, Received: accept.Trace(s.Hostname, with, id, now)}
+		EightBit: eightBit, Return: b.Return, Received: accept.Trace(s.Hostname, with, id, now),
+		Patience: max(end.Sub(now), 1)} // 0 would be no limit of ours
 	if b.NotBefore != nil {
 		sub.NotBefore = *b.NotBefore
 	}
@@ -232,6 +243,9 @@ func (s *Server) view(b NewBatch, offered []accept.Offer, receipt accept.Receipt
 		}
 	}
 	v.Code, v.Enhanced, v.Reply = r.Code, r.Enhanced, r.Text
+	if wait, slow := paceOf(err); slow {
+		v.Problem, v.Retry = "pace", wait
+	}
 	if err != nil {
 		v.State = decision(r.Code) // refused or deferred
 	}

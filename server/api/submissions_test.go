@@ -264,7 +264,11 @@ func TestDamagedUpload(t *testing.T) {
 	a := r.addAccount("alice")
 	token := r.token("alice")
 	sum := r.upload(token, letter(5000))
-	f, err := os.OpenFile(filepath.Join(dir, "uploads", a.ID, sum), os.O_RDWR, 0)
+	files, err := filepath.Glob(filepath.Join(dir, "uploads", a.ID, sum+"*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files of the upload: %v, %v", files, err)
+	}
+	f, err := os.OpenFile(files[0], os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,14 @@ func (h *home) add(status string) (sum string) {
 	}
 	sum = d.SHA256()
 	id := store.NewID(time.Now())
-	h.exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) VALUES ($1, $2, $3, NULL, 0)`, h.account, sum, len(text))
+	in, err := h.store.Intake(ctx)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer in.Close()
+	if err := h.store.Tx(ctx, func(tx *sql.Tx) error { return in.In(tx).AddBody(ctx, d, time.Now()) }); err != nil {
+		h.t.Fatal(err)
+	}
 	h.exec(`INSERT INTO messages (id, account_id, mail_from, sha256, size, received, created_at) VALUES ($1, $2, '', $3, $4, '', 0)`, id, h.account, sum, len(text))
 	h.exec(`INSERT INTO deliveries (message_id, account_id, recipient, lane, status, next_at, created_at) VALUES ($1, $2, 'x@y', 'mx', $3, 0, 0)`, id, h.account, status)
 	h.sums = append(h.sums, sum)
@@ -97,7 +104,14 @@ func (h *home) exec(query string, args ...any) {
 	}
 }
 
-func (h *home) body(sum string) string { return filepath.Join(h.dir, "bodies", h.account, sum) }
+func (h *home) body(sum string) string {
+	h.t.Helper()
+	found, err := filepath.Glob(filepath.Join(h.dir, "bodies", h.account, sum+"*"))
+	if err != nil || len(found) != 1 {
+		h.t.Fatalf("files of one body: %v, %v", found, err)
+	}
+	return found[0]
+}
 
 func (h *home) make() []byte {
 	h.t.Helper()

@@ -94,14 +94,17 @@ func (o *Restorer) renew(ctx context.Context, work string, res *Restored) (err e
 		return fmt.Errorf("open restored database: %w", err)
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	err = st.EachBodyFile(ctx, func(account, sum string, _ int64) error {
-		name := bodyName(account, sum)
+	err = st.EachBodyFile(ctx, func(b store.BodyFile) error {
+		name := bodyName(b.AccountID, b.SHA256)
 		if !exists(filepath.Join(work, filepath.FromSlash(name))) && !slices.Contains(res.Missing, name) {
 			return fmt.Errorf("%w: a body that its database names is not in it", ErrDamaged)
 		}
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := st.NameBodies(ctx); err != nil {
 		return err
 	}
 	r, err := st.Renew(ctx, Notice(res.MadeAt), time.Now())

@@ -106,7 +106,7 @@ func (o *writer) all(m *Maker, copied *store.Snapshot, bodyBytes int64) error {
 	if err := o.path(databaseName, copied.Path); err != nil {
 		return err
 	}
-	if err := copied.EachBody(o.ctx, func(account, sum string, size int64) error { return o.body(m.Store, account, sum, size) }); err != nil {
+	if err := copied.EachBody(o.ctx, func(b store.BodyFile) error { return o.body(m.Store, b) }); err != nil {
 		return err
 	}
 	for _, name := range authorityNames {
@@ -140,9 +140,9 @@ func (o *writer) path(name, path string) error {
 
 // body adds a body. One that is missing or damaged must not keep all others
 // from being saved; it is named in the manifest.
-func (o *writer) body(st *store.Store, account, sum string, size int64) error {
-	name := bodyName(account, sum)
-	f, err := st.OpenBodyFile(account, sum)
+func (o *writer) body(st *store.Store, b store.BodyFile) error {
+	name := bodyName(b.AccountID, b.SHA256)
+	f, err := st.OpenBodyFile(b)
 	if errors.Is(err, fs.ErrNotExist) {
 		o.manifest.Missing = append(o.manifest.Missing, name)
 		return nil
@@ -155,20 +155,20 @@ func (o *writer) body(st *store.Store, account, sum string, size int64) error {
 	if err != nil {
 		return fmt.Errorf("look at body: %w", err)
 	}
-	if info.Size() != size {
+	if info.Size() != b.Size {
 		o.manifest.Missing = append(o.manifest.Missing, name)
 		return nil
 	}
-	got, err := o.file(name, f, size)
+	got, err := o.file(name, f, b.Size)
 	if err != nil {
 		return err
 	}
-	if got != sum { // it is in the file now, and left out when that is read
+	if got != b.SHA256 { // it is in the file now, and left out when that is read
 		o.manifest.Missing = append(o.manifest.Missing, name)
 		return nil
 	}
 	o.manifest.Bodies++
-	o.manifest.BodyBytes += size
+	o.manifest.BodyBytes += b.Size
 	return nil
 }
 

@@ -116,11 +116,20 @@ func (b *Billing) Open(ctx context.Context, n NewAccount) (store.Account, accoun
 
 // Quote tells what an order would cost, without making it.
 func (b *Billing) Quote(ctx context.Context, accountID string, w account.Wish) (account.Order, error) {
-	r, err := b.Store.Rows(ctx, b.Store.Reader(), accountID)
+	r, err := b.rows(ctx, accountID)
 	if err != nil {
 		return account.Order{}, err
 	}
 	return r.NewOrder(b.Plans, w, b.now())
+}
+
+// rows reads an account as it is at one moment.
+func (b *Billing) rows(ctx context.Context, accountID string) (r account.Rows, err error) {
+	err = b.Store.View(ctx, func(c *sql.Conn) error {
+		r, err = b.Store.Rows(ctx, c, accountID)
+		return err
+	})
+	return r, err
 }
 
 // Order makes an order under the caller's reference ("": one is made up). One

@@ -22,7 +22,7 @@ type Standing struct {
 // Standing tells how an account stands now. It writes nothing: periods that
 // are over and not closed yet are reckoned with as they will be closed.
 func (b *Billing) Standing(ctx context.Context, accountID string) (Standing, error) {
-	r, err := b.Store.Rows(ctx, b.Store.Reader(), accountID)
+	r, err := b.rows(ctx, accountID)
 	if err != nil {
 		return Standing{}, err
 	}

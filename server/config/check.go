@@ -23,6 +23,7 @@ func (c *Config) check() error {
 		c.TLS.check(),
 		c.API.check(),
 		c.notYet(),
+		c.Store.check(),
 		c.Delivery.check(),
 		c.Inbound.check(),
 		c.Limits.check(),
@@ -73,6 +74,13 @@ func (t TLS) check() error {
 func (c *Config) notYet() error {
 	if c.Web.Listen != "" {
 		return errors.New("web.listen: the web pages are not in this version: leave it empty")
+	}
+	return nil
+}
+
+func (s Store) check() error {
+	if s.Bodies != "" && s.DSN == "" {
+		return errors.New("store.bodies: is for relays that share a PostgreSQL database: write its address into store.dsn, or remove bodies")
 	}
 	return nil
 }
@@ -140,6 +148,7 @@ func (c *Config) resolve(dir string) {
 		return filepath.Join(dir, p)
 	}
 	c.TLS.Cert, c.TLS.Key = abs(c.TLS.Cert), abs(c.TLS.Key)
+	c.Store.Bodies = abs(c.Store.Bodies)
 	if folder, ok := strings.CutPrefix(c.Delivery.Route, maildir); ok {
 		c.Delivery.Route = maildir + abs(folder)
 	}

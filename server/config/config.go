@@ -63,7 +63,8 @@ type Web struct {
 
 // Store is the database.
 type Store struct {
-	DSN string `toml:"dsn"` // "": SQLite in the data folder
+	DSN    string `toml:"dsn"`    // "": SQLite in the data folder
+	Bodies string `toml:"bodies"` // folder of large messages, which all relays of a PostgreSQL database share; "": the data folder
 }
 
 // Delivery is the way to the recipients.

@@ -53,7 +53,8 @@ listen = "127.0.0.1:0"
 [web]
 listen = ""
 [store]
-dsn = ""
+dsn = "postgres://relay@db/relay"
+bodies = "shared"
 [delivery]
 route = "maildir:out"
 dns = "127.0.0.1:53"
@@ -80,6 +81,7 @@ from = "Grüße <reports@relay.example>"
 		Submission: Submission{StartTLS: []string{"127.0.0.1:5870", "[::1]:5870"}, TLS: []string{"127.0.0.1:4650"}, Hostname: "relay.example"},
 		TLS:        TLS{Mode: "files", Cert: filepath.Join(dir, "tls", "chain.pem"), Key: "/etc/tls/key.pem"},
 		API:        API{Listen: "127.0.0.1:0"},
+		Store:      Store{DSN: "postgres://relay@db/relay", Bodies: filepath.Join(dir, "shared")},
 		Delivery:   Delivery{Route: "maildir:" + filepath.Join(dir, "out"), DNS: "127.0.0.1:53"},
 		Inbound:    Inbound{Listen: []string{"127.0.0.1:2500"}, BounceDomain: "bounce.localhost"},
 		Limits:     Limits{MaxMessage: 90 * units.MB, RecipientsPerMinute: 600, PerProvider: map[string]int64{"gmail.com": 20}},
@@ -124,6 +126,7 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		{"maildir without path", "[delivery]\nroute = \"maildir:\"\n", []string{"delivery.route"}},
 		{"resolver", "[delivery]\ndns = \"1.1.1.1\"\n", []string{"delivery.dns"}},
 		{"inbound", "[inbound]\nlisten = [\"x\"]\n", []string{"inbound.listen"}},
+		{"folder of bodies without PostgreSQL", "[store]\nbodies = \"/mnt/relays\"\n", []string{"store.bodies", "store.dsn"}},
 		{"bodies", "[retention]\nbodies = \"never\"\n", []string{"retention.bodies"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -17,13 +14,10 @@ import (
 // are files: SQLite would write them twice, and hold them in memory.
 const InlineMax = 256 << 10
 
-// bodiesFolder is the folder of large bodies: bodies/<account>/<sha256>.
-const bodiesFolder = "bodies"
-
 const (
-	insertBody = `INSERT INTO bodies (account_id, sha256, size, inline, created_at) VALUES ($1, $2, $3, $4, $5)
+	insertBody = `INSERT INTO bodies (account_id, sha256, size, inline, created_at, file) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (account_id, sha256) DO NOTHING`
-	selectBody = `SELECT size, inline, inline IS NULL FROM bodies WHERE account_id = $1 AND sha256 = $2`
+	selectBody = `SELECT size, inline, inline IS NULL, file FROM bodies WHERE account_id = $1 AND sha256 = $2`
 )
 
 // OpenBody opens the content of a message and tells its length. The caller
@@ -33,7 +27,8 @@ func (s *Store) OpenBody(ctx context.Context, accountID, sha256 string) (io.Read
 	var size int64
 	var inline []byte
 	var inFile bool
-	err := s.read.QueryRowContext(ctx, selectBody, accountID, sha256).Scan(&size, &inline, &inFile)
+	var file string
+	err := s.read.QueryRowContext(ctx, selectBody, accountID, sha256).Scan(&size, &inline, &inFile, &file)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
@@ -43,11 +38,7 @@ func (s *Store) OpenBody(ctx context.Context, accountID, sha256 string) (io.Read
 	if !inFile {
 		return io.NopCloser(bytes.NewReader(inline)), size, nil
 	}
-	path, err := s.bodyPath(accountID, sha256)
-	if err != nil {
-		return nil, 0, err
-	}
-	f, err := os.Open(path)
+	f, err := s.OpenBodyFile(BodyFile{AccountID: accountID, SHA256: sha256, Name: file})
 	if err != nil {
 		return nil, 0, fmt.Errorf("open body: %w", err)
 	}
@@ -56,41 +47,29 @@ func (s *Store) OpenBody(ctx context.Context, accountID, sha256 string) (io.Read
 
 // AddBody stores a sealed draft's row, unless the account has that body.
 func (t *IntakeTx) AddBody(ctx context.Context, d *Draft, at time.Time) error {
+	return d.add(at, func(args ...any) (sql.Result, error) { return t.exec(ctx, "add body", stAddBody, args...) })
+}
+
+// add runs insertBody, and remembers whether a row has come to name the file.
+func (d *Draft) add(at time.Time, exec func(args ...any) (sql.Result, error)) error {
 	var inline any
 	if !d.inFile {
 		inline = d.content() // never NULL, even when empty
+	} else if time.Since(d.sealed) > draftLife {
+		return errors.New("add body: it has waited for so long that it may have been removed")
 	}
-	_, err := t.exec(ctx, "add body", stAddBody, d.name.account, d.name.sha256, d.size, inline, Micros(at))
+	res, err := exec(d.name.account, d.name.sha256, d.size, inline, Micros(at), d.fileName())
+	if err != nil || !d.inFile {
+		return err
+	}
+	n, err := res.RowsAffected()
+	d.claimed = d.claimed || n > 0
 	return err
 }
 
-// hasBody says whether the account has that body.
-func (s *Store) hasBody(ctx context.Context, n bodyName) (bool, error) {
-	var has bool
-	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM bodies WHERE account_id = $1 AND sha256 = $2)`,
-		n.account, n.sha256).Scan(&has)
-	return has, err
-}
-
-// accountFolder is where the large bodies of an account are.
-func (s *Store) accountFolder(accountID string) (string, error) {
-	if !filepath.IsLocal(accountID) || strings.ContainsAny(accountID, `/\.:`) {
-		return "", errors.New("account id cannot name a folder")
-	}
-	return filepath.Join(s.dir, bodiesFolder, accountID), nil
-}
-
-func (s *Store) bodyPath(accountID, sha256 string) (string, error) {
-	folder, err := s.accountFolder(accountID)
-	if err != nil {
-		return "", err
-	}
-	if !isSHA256(sha256) {
-		return "", errors.New("body name is not a SHA-256")
-	}
-	return filepath.Join(folder, sha256), nil
-}
-
-func isSHA256(s string) bool {
-	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
+// bodyNames says whether the row of a body names a file.
+func (s *Store) bodyNames(ctx context.Context, n bodyName, file string) (named bool, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM bodies WHERE account_id = $1 AND sha256 = $2 AND inline IS NULL
+		AND CASE WHEN file = '' THEN sha256 ELSE file END = $3)`, n.account, n.sha256, file).Scan(&named)
+	return named, err
 }

@@ -22,6 +22,9 @@ func queued(t *testing.T, s *Store, id, lane, domain string, n int, next time.Ti
 		if _, err := tx.Exec(`INSERT INTO accounts (id, name, email, password_hash, created_at) VALUES ('acc', 'alice', '', '', 0) ON CONFLICT DO NOTHING`); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(`INSERT INTO bodies (account_id, sha256, size, inline, created_at) VALUES ('acc', 's', 1, $1, 0) ON CONFLICT DO NOTHING`, []byte("x")); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(`INSERT INTO messages (id, account_id, envid, mail_from, sha256, size, received, created_at) VALUES ($1, 'acc', 'env-' || $1, 'a@x', 's', 1, 'R', 0)`, id); err != nil {
 			return err
 		}

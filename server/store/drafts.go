@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,48 +16,67 @@ import (
 	"servicesmtp.net/companion/internal/wire"
 )
 
-// Bodies takes in message bodies. There must be one per open store.
+// Bodies takes in message bodies. There must be one per open store; several
+// relays on one database share the folder, and each has its own.
 //
 // A large body's life:
 //
-//	draft (tmp-<run>-<n>) ── Seal: synced, named by its hash, pinned ──▶ file
-//	file ── the transaction commits a row; Close unpins ──▶ stays
-//	file ── no row: Close unpins and removes; after a crash Sweep does
+//	draft (tmp-<draft>) ── Seal: synced, named <sha256>.<draft> ──▶ file
+//	file ── a transaction commits a row that names it ──▶ stays, Close or not
+//	file ── no row names it: Close removes it; after a crash Sweep does
 //
-// Two invariants keep a committed message's body: a row is written only while
-// its file is pinned and synced under its final name, and a file is removed
-// only while nobody pins it and no row names it. Both are looked at under mu,
-// and a pin is given up only after the commit.
+// Three invariants keep a committed message's body:
+//
+//  1. A row is written only when its file is synced under its final name.
+//  2. No name is used twice: only the transaction of the draft itself can write
+//     the row that names its file, and only within draftLife. A file that no
+//     row names and whose draft is closed, dead, or older is nobody's.
+//  3. A message refers to a row that cannot go before it: on PostgreSQL by a
+//     foreign key, on SQLite because there is one writer.
+//
+// Nobody removes rows yet. Whoever comes to do it removes the row first, takes
+// none younger than orphanAge (its draft may live, and name the file again), and
+// after the commit removes exactly the file that the row named.
 type Bodies struct {
 	store *Store
-	run   string // tells this process's drafts from those a crash left
+	run   string        // tells this process's files from all others
+	age   time.Duration // of what Sweep takes for left by another run
 
-	mu     sync.Mutex // guards pins, drafts, and the making of folders
-	pins   map[bodyName]int
+	mu     sync.Mutex // guards live, drafts, and the making of folders
+	live   map[string]bool
 	drafts int
 }
-
-type bodyName struct{ account, sha256 string }
 
 // draftPrefix begins the name of a file whose hash is not known yet.
 const draftPrefix = "tmp-"
 
-// Bodies makes the one taker of bodies.
+// draftLife is how long after Seal a draft may still be committed. A process
+// that was stopped for longer may find its file swept by another.
+const draftLife = orphanAge / 2
+
+// Bodies makes the one taker of bodies. What another run left on SQLite is dead:
+// the data folder has one relay at a time.
 func (s *Store) Bodies() *Bodies {
-	return &Bodies{store: s, run: NewID(time.Now()), pins: make(map[bodyName]int)}
+	b := &Bodies{store: s, run: NewID(time.Now()), live: make(map[string]bool)}
+	if s.dialect.postgres {
+		b.age = orphanAge
+	}
+	return b
 }
 
 // Draft is a body on its way in: up to InlineMax in memory, then in a file.
 // Close must be called in the end, whatever became of it.
 type Draft struct {
-	bodies *Bodies
-	name   bodyName // sha256 is known once sealed
-	buf    []byte
-	size   int64
-	inFile bool
-	file   *durable.File
-	path   string // of file
-	sealed bool
+	bodies  *Bodies
+	name    bodyName // sha256 is known once sealed
+	number  int      // among this run's
+	buf     []byte
+	size    int64
+	inFile  bool
+	file    *durable.File
+	path    string    // of file
+	sealed  time.Time // zero: not yet
+	claimed bool      // a transaction, committed or not, wrote a row that names the file
 }
 
 // Draft begins a body of an account. hint is its probable size, or 0.
@@ -98,7 +116,7 @@ func (d *Draft) spill() error {
 	if d.inFile {
 		return nil
 	}
-	path, err := d.bodies.draftPath(d.name.account)
+	path, err := d.bodies.begin(d)
 	if err != nil {
 		return err
 	}
@@ -114,9 +132,9 @@ func (d *Draft) spill() error {
 	return nil
 }
 
-// draftPath makes the account's folder and a name in it.
-func (b *Bodies) draftPath(accountID string) (string, error) {
-	folder, err := b.store.accountFolder(accountID)
+// begin makes the account's folder and a name in it.
+func (b *Bodies) begin(d *Draft) (string, error) {
+	folder, err := b.store.folderOf(bodiesFolder, d.name.account)
 	if err != nil {
 		return "", err
 	}
@@ -126,7 +144,20 @@ func (b *Bodies) draftPath(accountID string) (string, error) {
 		return "", fmt.Errorf("make folder of bodies: %w", err)
 	}
 	b.drafts++
-	return filepath.Join(folder, fmt.Sprintf("%s%s-%d", draftPrefix, b.run, b.drafts)), nil
+	d.number = b.drafts
+	b.live[d.mark()] = true
+	return filepath.Join(folder, draftPrefix+d.mark()), nil
+}
+
+// mark tells a draft's files from those of all other drafts.
+func (d *Draft) mark() string { return fmt.Sprintf("%s-%d", d.bodies.run, d.number) }
+
+// fileName is the file's final name, or "" where the body is in the row.
+func (d *Draft) fileName() string {
+	if !d.inFile {
+		return ""
+	}
+	return d.name.sha256 + "." + d.mark()
 }
 
 // Sum reads the draft again and hashes it.
@@ -147,156 +178,116 @@ func (d *Draft) Sum() (wire.BodySum, error) {
 }
 
 // Seal ends the draft: sum is the hash of what was written. A large body is
-// then a synced file under its final name, pinned until Close.
+// then a synced file under its final name.
 func (d *Draft) Seal(sum wire.BodySum) error {
-	if d.sealed {
+	if !d.sealed.IsZero() {
 		return errors.New("body is sealed already")
 	}
 	d.name.sha256 = sum.String()
-	if !d.inFile {
-		d.sealed = true
-		return nil
+	if d.inFile {
+		if err := d.file.Commit(); err != nil {
+			return fmt.Errorf("write body: %w", err)
+		}
+		if err := d.rename(); err != nil {
+			return fmt.Errorf("name body: %w", err)
+		}
 	}
-	if err := d.file.Commit(); err != nil {
-		return fmt.Errorf("write body: %w", err)
-	}
-	d.bodies.pin(d.name) // from here on nobody removes a file of that name
-	d.sealed = true
-	if err := d.rename(); err != nil {
-		return fmt.Errorf("name body: %w", err)
-	}
+	d.sealed = time.Now().Round(0) // the wall's clock: it goes on while the machine sleeps
 	return nil
 }
 
-// rename gives the file its name, unless another draft of the same body was
-// faster: the content is the same.
 func (d *Draft) rename() error {
-	final, err := d.bodies.store.bodyPath(d.name.account, d.name.sha256)
+	final, err := d.bodies.store.pathOf(bodiesFolder, d.name, d.fileName())
 	if err != nil {
 		return err
 	}
-	if exists(final) {
-		err = os.Remove(d.path)
-	} else if err = os.Rename(d.path, final); err != nil && exists(final) {
-		err = os.Remove(d.path) // Windows does not replace a file that is being read
-	}
-	if err != nil {
+	if err := os.Rename(d.path, final); err != nil {
 		return err
 	}
-	// Also where the other draft named it: it may not have synced that yet.
+	d.path = final
 	return durable.SyncDir(filepath.Dir(final))
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// Close ends a draft. What was not sealed is removed, and so is a sealed
-// body's file that no row came to need. It never removes what another needs.
+// Close ends a draft. Its file is removed unless a row has come to name it.
 func (d *Draft) Close(ctx context.Context) error {
 	d.buf = nil
-	switch {
-	case !d.inFile:
+	if !d.inFile {
 		return nil
-	case !d.sealed:
-		d.inFile = false
-		return d.file.Discard()
 	}
+	defer d.bodies.forget(d.mark())
 	d.inFile = false
-	return errors.Join(d.bodies.unpin(ctx, d.name), removeIfThere(d.path))
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if d.claimed {
+		return d.bodies.settle(ctx, d)
 	}
-	return nil
+	return errors.Join(d.file.Discard(), removeIfThere(d.path)) // a sealed file is not discarded
 }
 
-func (b *Bodies) pin(n bodyName) {
+func (b *Bodies) forget(mark string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.pins[n]++
+	delete(b.live, mark)
 }
 
-func (b *Bodies) unpin(ctx context.Context, n bodyName) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.pins[n]--; b.pins[n] <= 0 {
-		delete(b.pins, n)
+// settle removes the file of a draft whose row was rolled back. On PostgreSQL
+// that is left to Sweep: where the connection was lost, a commit may still be
+// under way, and nobody can tell.
+func (b *Bodies) settle(ctx context.Context, d *Draft) error {
+	if b.store.dialect.postgres {
+		return nil
 	}
-	_, err := b.removeOrphan(ctx, n)
+	_, err := b.removeOrphan(ctx, d.name, filepath.Base(d.path), d.path)
 	return err
 }
 
-// removeOrphan removes a body's file that nobody needs; mu is held.
-func (b *Bodies) removeOrphan(ctx context.Context, n bodyName) (removed bool, err error) {
-	if b.pins[n] > 0 || b.store.kept.Load() > 0 {
+// removeOrphan removes a file unless a row names it. Nobody must be able to
+// write such a row any more.
+func (b *Bodies) removeOrphan(ctx context.Context, n bodyName, file, path string) (removed bool, err error) {
+	if b.store.kept.Load() > 0 {
 		return false, nil
 	}
-	if has, err := b.store.hasBody(ctx, n); err != nil || has {
+	if named, err := b.store.bodyNames(ctx, n, file); err != nil || named {
 		return false, err
 	}
-	path, err := b.store.bodyPath(n.account, n.sha256)
-	if err != nil {
-		return false, err
-	}
-	if err := os.Remove(path); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return false, err
-	}
-	return true, nil
+	return true, removeIfThere(path)
 }
 
 // Sweep removes the files that a crash left without a row and tells how many.
-// It may run beside everything else.
+// It may run beside everything else, on every relay.
 func (b *Bodies) Sweep(ctx context.Context) (removed int, err error) {
-	root := filepath.Join(b.store.dir, bodiesFolder)
-	accounts, err := os.ReadDir(root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("list bodies: %w", err)
-	}
-	for _, a := range accounts {
-		if !a.IsDir() {
-			continue
+	err = b.store.eachFile(ctx, bodiesFolder, b.age, func(accountID, file, path string) error {
+		gone, err := b.sweepFile(ctx, accountID, file, path)
+		if gone {
+			removed++
 		}
-		n, err := b.sweepAccount(ctx, root, a.Name())
-		removed += n
-		if err != nil {
-			return removed, fmt.Errorf("sweep bodies: %w", err)
-		}
+		return err
+	})
+	if err != nil {
+		return removed, fmt.Errorf("sweep bodies: %w", err)
 	}
 	return removed, nil
 }
 
-func (b *Bodies) sweepAccount(ctx context.Context, root, accountID string) (removed int, err error) {
-	files, err := os.ReadDir(filepath.Join(root, accountID))
-	if err != nil {
-		return 0, err
+func (b *Bodies) sweepFile(ctx context.Context, accountID, file, path string) (removed bool, err error) {
+	if b.isLive(file) {
+		return false, nil
 	}
-	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return removed, err
-		}
-		gone := false
-		switch {
-		case isSHA256(f.Name()):
-			b.mu.Lock()
-			gone, err = b.removeOrphan(ctx, bodyName{accountID, f.Name()})
-			b.mu.Unlock()
-		case strings.HasPrefix(f.Name(), draftPrefix) && !strings.HasPrefix(f.Name(), draftPrefix+b.run):
-			err = os.Remove(filepath.Join(root, accountID, f.Name()))
-			gone = err == nil
-		}
-		if err != nil {
-			return removed, err
-		}
-		if gone {
-			removed++
-		}
+	if strings.HasPrefix(file, draftPrefix) {
+		return true, removeIfThere(path)
 	}
-	return removed, nil
+	sum, ok := hashOf(file)
+	if !ok {
+		return false, nil
+	}
+	return b.removeOrphan(ctx, bodyName{accountID, sum}, file, path)
+}
+
+// isLive says whether a file is of a draft in hand of this process.
+func (b *Bodies) isLive(file string) bool {
+	mark := strings.TrimSuffix(strings.TrimPrefix(file, draftPrefix), durable.TempSuffix)
+	if _, after, ok := strings.Cut(mark, "."); ok {
+		mark = after
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.live[mark]
 }

@@ -33,6 +33,8 @@ func mayRepeat(err error) bool {
 		return true
 	case "23505": // unique_violation: what another node has just accepted or entered
 		return e.ConstraintName == "envelope_keys_pkey" || e.ConstraintName == "orders_reference_key" || e.ConstraintName == "payments_method_reference_key"
+	case "23503": // foreign_key_violation: a body went that was there a moment ago
+		return e.ConstraintName == "messages_body"
 	}
 	return false
 }

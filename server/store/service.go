@@ -17,18 +17,15 @@ const (
 // AddPost stores a message of the service within a transaction, with its body
 // and recipients. It knows no key and counts nothing.
 func (s *Store) AddPost(ctx context.Context, tx *sql.Tx, m Message, body *Draft, to []Addressee) error {
-	var inline any
-	if !body.inFile {
-		inline = body.content()
-	}
 	do := func(what, query string, args ...any) error {
 		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		return nil
 	}
-	if err := do("add body", insertBody, body.name.account, body.name.sha256, body.size, inline, Micros(m.At)); err != nil {
-		return err
+	err := body.add(m.At, func(args ...any) (sql.Result, error) { return tx.ExecContext(ctx, insertBody, args...) })
+	if err != nil {
+		return fmt.Errorf("add body: %w", err)
 	}
 	if err := do("add message", insertMessage, m.ID, m.AccountID, m.EnvelopeID, m.ClientID, m.From, m.SHA256, m.Size,
 		number(m.UTF8), number(m.EightBit), m.Return, m.Received, number(m.Held), Micros(m.At)); err != nil {

@@ -69,29 +69,35 @@ func (n *Snapshot) Figures(ctx context.Context) (Figures, error) {
 	return f, nil
 }
 
+// BodyFile is a body that is in a file.
+type BodyFile struct {
+	AccountID, SHA256 string
+	Name              string // of the file; "": the hash
+	Size              int64
+}
+
 // EachBody calls fn for every body that is in a file, until it fails.
-func (n *Snapshot) EachBody(ctx context.Context, fn func(accountID, sha256 string, size int64) error) error {
+func (n *Snapshot) EachBody(ctx context.Context, fn func(BodyFile) error) error {
 	return eachBody(ctx, n.db, fn)
 }
 
 // EachBodyFile is EachBody of the open database.
-func (s *Store) EachBodyFile(ctx context.Context, fn func(accountID, sha256 string, size int64) error) error {
+func (s *Store) EachBodyFile(ctx context.Context, fn func(BodyFile) error) error {
 	return eachBody(ctx, s.read, fn)
 }
 
-func eachBody(ctx context.Context, db *sql.DB, fn func(accountID, sha256 string, size int64) error) error {
-	rows, err := db.QueryContext(ctx, `SELECT account_id, sha256, size FROM bodies WHERE inline IS NULL ORDER BY account_id, sha256`)
+func eachBody(ctx context.Context, db *sql.DB, fn func(BodyFile) error) error {
+	rows, err := db.QueryContext(ctx, `SELECT account_id, sha256, file, size FROM bodies WHERE inline IS NULL ORDER BY account_id, sha256`)
 	if err != nil {
 		return fmt.Errorf("list bodies: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var account, sum string
-		var size int64
-		if err := rows.Scan(&account, &sum, &size); err != nil {
+		var b BodyFile
+		if err := rows.Scan(&b.AccountID, &b.SHA256, &b.Name, &b.Size); err != nil {
 			return fmt.Errorf("list bodies: %w", err)
 		}
-		if err := fn(account, sum, size); err != nil {
+		if err := fn(b); err != nil {
 			return err
 		}
 	}
@@ -99,21 +105,31 @@ func eachBody(ctx context.Context, db *sql.DB, fn func(accountID, sha256 string,
 }
 
 // OpenBodyFile opens a body's file, whatever the database says of it.
-func (s *Store) OpenBodyFile(accountID, sha256 string) (*os.File, error) {
-	path, err := s.bodyPath(accountID, sha256)
+func (s *Store) OpenBodyFile(b BodyFile) (*os.File, error) {
+	path, err := s.pathOf(bodiesFolder, bodyName{b.AccountID, b.SHA256}, b.Name)
 	if err != nil {
 		return nil, err
 	}
 	return os.Open(path)
 }
 
+// NameBodies gives every body's file the name of its hash alone, as those in a
+// backup are called. It must not be called while the store serves.
+func (s *Store) NameBodies(ctx context.Context) error {
+	_, err := s.write.ExecContext(ctx, `UPDATE bodies SET file = '' WHERE file <> ''`)
+	if err != nil {
+		return fmt.Errorf("name bodies: %w", err)
+	}
+	return nil
+}
+
 // KeepBodies lets no body's file be removed until release is called, so that
 // what a snapshot names can be read after it was taken. Files that nobody
-// needs meanwhile are removed by a later Sweep.
+// needs meanwhile are removed by a later Sweep. It holds for this process, as
+// snapshots are of SQLite, which has one.
 //
-// A removal that has looked before this call concerns a body that no row names
-// and that nobody pins: a snapshot taken after this call does not name it
-// either, or names the new file of a draft that was pinned after the removal.
+// A removal that has looked before this call concerns a file that no row names
+// and that none will: a snapshot taken after this call does not name it either.
 func (s *Store) KeepBodies() (release func()) {
 	s.kept.Add(1)
 	return func() { s.kept.Add(-1) }

@@ -18,6 +18,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -53,6 +54,7 @@ type Store struct {
 	read  *sql.DB // read-only
 	name  string  // tells companions which store an endpoint leads to
 	dir   string
+	files string       // holds the folders of bodies and uploads
 	kept  atomic.Int32 // how many want no body removed; see KeepBodies
 
 	dialect dialect
@@ -65,6 +67,8 @@ type Options struct {
 	Dir string // data folder; made when missing
 	DSN string // "": SQLite in Dir; postgres://… for PostgreSQL
 	Log *slog.Logger
+
+	Bodies string // folder of large bodies and uploads; "": Dir; see TakeFolder
 }
 
 // Open opens the database, creating and migrating it as needed.
@@ -72,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := durable.MkdirAll(o.Dir); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
-	s := &Store{dir: o.Dir, dialect: dialect{name: "sqlite"}}
+	s := &Store{dir: o.Dir, files: cmp.Or(o.Bodies, o.Dir), dialect: dialect{name: "sqlite"}}
 	if o.DSN != "" {
 		s.dialect = dialect{name: "postgres", postgres: true}
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +12,6 @@ import (
 
 	"servicesmtp.net/companion/internal/durable"
 )
-
-// uploadsFolder is the folder of uploads: uploads/<account>/<sha256>.
-const uploadsFolder = "uploads"
 
 // What one account may keep waiting here. A program that never submits what it
 // uploads would otherwise fill the disk.
@@ -56,7 +52,8 @@ type Part struct {
 	Interrupt         func() // makes Body end at once; called at most once, from another goroutine
 }
 
-// Uploads takes in messages piece by piece. There must be one per open store.
+// Uploads takes in messages piece by piece. There must be one per open store;
+// several relays on one database share the folder, and each has its own.
 //
 // An upload's life:
 //
@@ -66,16 +63,26 @@ type Part struct {
 //	in part ── last byte came, hash is wrong ──▶ unknown
 //	in part, complete ── not touched for a day, or deleted ──▶ unknown
 //
-// Invariants: everything is looked up by account and hash together, so that a
-// hash tells nothing of another account's mail; a piece is written by the
-// newest request only; complete is written after the hash was computed from
-// the file. An upload is no message: whoever takes it for one hashes it again
-// while reading, so a file that a power cut damaged is found.
+// Invariants:
+//
+//  1. Everything is looked up by account and hash together, so that a hash
+//     tells nothing of another account's mail.
+//  2. A piece is written by the newest request only. Within this process the
+//     older is ended first. Another relay cannot be told in time: whoever takes
+//     an upload over from one copies what is there into a file of its own and
+//     names that in the row, in one step; the older request finds at its end
+//     that the row is not its own any more (ErrUploadTaken), whatever it wrote.
+//  3. Complete is written after the hash was computed from the file that the
+//     row names. An upload is no message: whoever takes it for one hashes it
+//     again while reading, so a file that a power cut damaged is found.
 type Uploads struct {
 	store *Store
+	run   string        // holder of what this process writes
+	age   time.Duration // of what Expire takes for left behind
 
-	mu      sync.Mutex // guards holders
+	mu      sync.Mutex // guards holders and files
 	holders map[bodyName]*holder
+	files   int
 }
 
 // holder is the request that writes an upload.
@@ -87,29 +94,38 @@ type holder struct {
 
 // Uploads makes the one taker of uploads.
 func (s *Store) Uploads() *Uploads {
-	return &Uploads{store: s, holders: make(map[bodyName]*holder)}
+	u := &Uploads{store: s, run: NewID(time.Now()), holders: make(map[bodyName]*holder)}
+	if s.dialect.postgres {
+		u.age = orphanAge
+	}
+	return u
 }
 
 // State tells how much of an upload is there, or ErrNotFound.
 func (u *Uploads) State(ctx context.Context, accountID, sha256 string) (Upload, error) {
-	n := bodyName{accountID, sha256}
-	up, err := u.row(ctx, n)
-	if err != nil || up.Complete {
-		return up, err
+	r, err := u.look(ctx, bodyName{accountID, sha256})
+	return r.Upload, err
+}
+
+// look finds the row, and how long the file is.
+func (u *Uploads) look(ctx context.Context, n bodyName) (uploadRow, error) {
+	r, err := u.row(ctx, n)
+	if err != nil || r.Complete {
+		return r, err
 	}
-	path, err := u.path(n)
+	path, err := u.path(n, r.file)
 	if err != nil {
-		return Upload{}, err
+		return uploadRow{}, err
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return up, nil
+		return r, nil
 	}
 	if err != nil {
-		return Upload{}, fmt.Errorf("look at upload: %w", err)
+		return uploadRow{}, fmt.Errorf("look at upload: %w", err)
 	}
-	up.There = min(info.Size(), up.Size)
-	return up, nil
+	r.There = min(info.Size(), r.Size)
+	return r, nil
 }
 
 // Write adds a piece. A request that still writes the same upload is ended
@@ -121,13 +137,13 @@ func (u *Uploads) Write(ctx context.Context, p Part) (Upload, error) {
 		return Upload{}, err
 	}
 	defer release()
-	path, err := u.path(n)
-	if err != nil {
-		return Upload{}, err
-	}
 	up, err := u.begin(ctx, n, p)
 	if err != nil || up.Complete {
-		return up, err
+		return up.Upload, err
+	}
+	path, err := u.path(n, up.file)
+	if err != nil {
+		return Upload{}, err
 	}
 	there, copying := u.append(path, p)
 	up.There, up.TouchedAt = there, time.Now()
@@ -135,11 +151,15 @@ func (u *Uploads) Write(ctx context.Context, p Part) (Upload, error) {
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(copying, ErrUploadLong):
-		return Upload{}, errors.Join(copying, u.forget(ctx, n))
+		return Upload{}, errors.Join(copying, u.forget(ctx, n, up.file))
 	case copying == nil && up.There == up.Size:
 		return u.complete(ctx, n, path, up)
 	}
-	return up, errors.Join(copying, u.touch(ctx, n))
+	ending := u.release(ctx, n, up.file, false)
+	if errors.Is(ending, ErrUploadTaken) { // then it does not matter how the copying ended
+		return up.Upload, ending
+	}
+	return up.Upload, errors.Join(copying, ending)
 }
 
 // take makes the caller the only writer of an upload.
@@ -170,50 +190,6 @@ func (u *Uploads) take(ctx context.Context, n bodyName, stop func()) (release fu
 	}
 }
 
-// begin finds or makes the row.
-func (u *Uploads) begin(ctx context.Context, n bodyName, p Part) (Upload, error) {
-	up, err := u.State(ctx, n.account, n.sha256)
-	switch {
-	case errors.Is(err, ErrNotFound) && p.Offset == 0:
-		return u.insert(ctx, n, p.Size)
-	case errors.Is(err, ErrNotFound):
-		return Upload{SHA256: n.sha256, Size: p.Size}, ErrUploadOffset
-	case err != nil, up.Complete:
-		return up, err
-	case p.Offset > up.There:
-		return up, ErrUploadOffset
-	case p.Size != up.Size && p.Offset > 0:
-		return up, ErrUploadOffset
-	case p.Size != up.Size:
-		if err := u.forget(ctx, n); err != nil {
-			return Upload{}, err
-		}
-		return u.insert(ctx, n, p.Size)
-	}
-	return up, nil
-}
-
-func (u *Uploads) insert(ctx context.Context, n bodyName, size int64) (Upload, error) {
-	now := time.Now()
-	err := u.store.Tx(ctx, func(tx *sql.Tx) error {
-		var count, bytes int64
-		if err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(size), 0) FROM uploads WHERE account_id = $1`, n.account).
-			Scan(&count, &bytes); err != nil {
-			return err
-		}
-		if count >= MaxUploads || size > MaxUploadBytes-bytes {
-			return ErrUploadFull
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO uploads (account_id, sha256, size, complete, created_at, touched_at) VALUES ($1, $2, $3, 0, $4, $4)`,
-			n.account, n.sha256, size, Micros(now))
-		return err
-	})
-	if err != nil {
-		return Upload{}, fmt.Errorf("begin upload: %w", err)
-	}
-	return Upload{SHA256: n.sha256, Size: size, TouchedAt: now}, nil
-}
-
 // append writes a piece at its offset and tells how long the file is now.
 func (u *Uploads) append(path string, p Part) (there int64, err error) {
 	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
@@ -242,16 +218,22 @@ func (u *Uploads) append(path string, p Part) (there int64, err error) {
 }
 
 // complete looks at the hash of what is there.
-func (u *Uploads) complete(ctx context.Context, n bodyName, path string, up Upload) (Upload, error) {
+func (u *Uploads) complete(ctx context.Context, n bodyName, path string, up uploadRow) (Upload, error) {
 	sum, err := sumOf(path)
 	if err != nil {
 		return Upload{}, err
 	}
 	if sum.String() != n.sha256 {
-		return Upload{}, errors.Join(ErrUploadHash, u.forget(ctx, n))
+		if err := u.release(ctx, n, up.file, false); err != nil { // whose file is it?
+			return up.Upload, err
+		}
+		return Upload{}, errors.Join(ErrUploadHash, u.forget(ctx, n, up.file))
+	}
+	if err := u.release(ctx, n, up.file, true); err != nil {
+		return up.Upload, err
 	}
 	up.Complete = true
-	return up, u.finish(ctx, n)
+	return up.Upload, nil
 }
 
 // Open reads a complete upload; the caller closes it. It is ErrNotFound when
@@ -265,13 +247,13 @@ func (u *Uploads) Open(ctx context.Context, accountID, sha256 string) (io.ReadCl
 	if err != nil {
 		return nil, 0, err
 	}
-	path, err := u.path(n)
+	path, err := u.path(n, up.file)
 	if err != nil {
 		return nil, 0, err
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		_, err := u.idle(n, func() error { return u.forget(ctx, n) })
+		_, err := u.idle(n, func() error { return u.forget(ctx, n, up.file) })
 		return nil, 0, errors.Join(ErrNotFound, err)
 	}
 	if err != nil {
@@ -293,5 +275,12 @@ func (u *Uploads) Remove(ctx context.Context, accountID, sha256 string) error {
 		return err
 	}
 	defer release()
-	return u.forget(ctx, n)
+	up, err := u.row(ctx, n)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return u.forget(ctx, n, up.file)
 }

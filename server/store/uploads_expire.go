@@ -1,15 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"servicesmtp.net/companion/internal/wire"
@@ -23,12 +21,15 @@ func (u *Uploads) Expire(ctx context.Context, before time.Time) (removed int, er
 		return 0, err
 	}
 	for _, n := range old {
-		gone, err := u.idle(n, func() error { return u.forget(ctx, n) })
+		_, err := u.idle(n, func() error {
+			gone, err := u.expire(ctx, n, before)
+			if gone {
+				removed++
+			}
+			return err
+		})
 		if err != nil {
 			return removed, err
-		}
-		if gone {
-			removed++
 		}
 	}
 	n, err := u.sweep(ctx)
@@ -70,88 +71,51 @@ func (u *Uploads) idle(n bodyName, do func() error) (done bool, err error) {
 	return err == nil, err
 }
 
-// sweep removes files without a row.
-func (u *Uploads) sweep(ctx context.Context) (removed int, err error) {
-	root := filepath.Join(u.store.dir, uploadsFolder)
-	files, err := filepath.Glob(filepath.Join(root, "*", "*"))
-	if err != nil {
-		return 0, fmt.Errorf("list uploads: %w", err)
+// expire forgets an upload unless it was touched meanwhile.
+func (u *Uploads) expire(ctx context.Context, n bodyName, before time.Time) (gone bool, err error) {
+	up, err := u.row(ctx, n)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
 	}
-	for _, path := range files {
-		n := bodyName{filepath.Base(filepath.Dir(path)), filepath.Base(path)}
-		gone := false
+	if err != nil {
+		return false, err
+	}
+	gone, err = affected(u.store.write.ExecContext(ctx, `DELETE FROM uploads WHERE account_id = $1 AND sha256 = $2 AND file = $3 AND touched_at < $4`,
+		n.account, n.sha256, up.file, Micros(before)))
+	if err != nil {
+		return false, fmt.Errorf("forget upload: %w", err)
+	}
+	if !gone {
+		return false, nil
+	}
+	return true, u.removeFile(n, up.file)
+}
+
+// sweep removes files that no row names.
+func (u *Uploads) sweep(ctx context.Context) (removed int, err error) {
+	err = u.store.eachFile(ctx, uploadsFolder, u.age, func(accountID, file, path string) error {
+		sum, ok := hashOf(file)
+		if !ok {
+			return nil
+		}
+		n := bodyName{accountID, sum}
 		_, err := u.idle(n, func() error {
-			_, err := u.row(ctx, n)
-			if errors.Is(err, ErrNotFound) {
-				gone = true
-				return removeIfThere(path)
+			up, err := u.row(ctx, n)
+			if err == nil && cmp.Or(up.file, sum) == file {
+				return nil
 			}
-			return err
-		})
-		if err != nil {
-			return removed, fmt.Errorf("sweep uploads: %w", err)
-		}
-		if gone {
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
 			removed++
-		}
+			return removeIfThere(path)
+		})
+		return err
+	})
+	if err != nil {
+		return removed, fmt.Errorf("sweep uploads: %w", err)
 	}
 	return removed, nil
-}
-
-func (u *Uploads) row(ctx context.Context, n bodyName) (Upload, error) {
-	up := Upload{SHA256: n.sha256}
-	var complete, touched int64
-	err := u.store.read.QueryRowContext(ctx, `SELECT size, complete, touched_at FROM uploads WHERE account_id = $1 AND sha256 = $2`, n.account, n.sha256).
-		Scan(&up.Size, &complete, &touched)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Upload{}, ErrNotFound
-	}
-	if err != nil {
-		return Upload{}, fmt.Errorf("read upload: %w", err)
-	}
-	up.TouchedAt = Time(touched)
-	if up.Complete = complete != 0; up.Complete {
-		up.There = up.Size
-	}
-	return up, nil
-}
-
-func (u *Uploads) touch(ctx context.Context, n bodyName) error {
-	return u.update(ctx, `UPDATE uploads SET touched_at = $3 WHERE account_id = $1 AND sha256 = $2`, n)
-}
-
-func (u *Uploads) finish(ctx context.Context, n bodyName) error {
-	return u.update(ctx, `UPDATE uploads SET touched_at = $3, complete = 1 WHERE account_id = $1 AND sha256 = $2`, n)
-}
-
-func (u *Uploads) update(ctx context.Context, statement string, n bodyName) error {
-	if _, err := u.store.write.ExecContext(ctx, statement, n.account, n.sha256, Micros(time.Now())); err != nil {
-		return fmt.Errorf("touch upload: %w", err)
-	}
-	return nil
-}
-
-// forget removes the row, then the file: a file without a row is swept.
-func (u *Uploads) forget(ctx context.Context, n bodyName) error {
-	if _, err := u.store.write.ExecContext(ctx, `DELETE FROM uploads WHERE account_id = $1 AND sha256 = $2`, n.account, n.sha256); err != nil {
-		return fmt.Errorf("forget upload: %w", err)
-	}
-	path, err := u.path(n)
-	if err != nil {
-		return err
-	}
-	if err := removeIfThere(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove upload: %w", err)
-	}
-	return nil
-}
-
-func (u *Uploads) path(n bodyName) (string, error) {
-	path, err := u.store.bodyPath(n.account, n.sha256)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(u.store.dir, uploadsFolder, n.account, filepath.Base(path)), nil
 }
 
 func sumOf(path string) (wire.BodySum, error) {
