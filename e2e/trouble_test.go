@@ -118,7 +118,7 @@ func TestFullQuota(t *testing.T) {
 	if relayUsage(w) != 8990 {
 		t.Errorf("usage %d: a refused batch was counted", relayUsage(w))
 	}
-	w.Relayd("account", "set-plan", "alice", "unlimited-standard")
+	w.Relayd("account", "set-plan", "alice", "unlimited-standard", "--free")
 	w.Must("queue", "retry")
 	w.Far.WaitRecipients(t, len(big)+len(held), time.Minute)
 	w.Once(append(big, held...))

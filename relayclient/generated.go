@@ -45,6 +45,7 @@ const (
 	AccountStatusBlocked AccountStatus = "blocked"
 	AccountStatusEnded   AccountStatus = "ended"
 	AccountStatusHeld    AccountStatus = "held"
+	AccountStatusWaiting AccountStatus = "waiting"
 )
 
 // Valid indicates whether the value is a known member of the AccountStatus enum.
@@ -57,6 +58,8 @@ func (e AccountStatus) Valid() bool {
 	case AccountStatusEnded:
 		return true
 	case AccountStatusHeld:
+		return true
+	case AccountStatusWaiting:
 		return true
 	default:
 		return false
@@ -123,6 +126,42 @@ func (e CancelledBatchState) Valid() bool {
 	case CancelledBatchStateLeft:
 		return true
 	case CancelledBatchStatePartly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreditSource.
+const (
+	CreditSourceChained   CreditSource = "chained"
+	CreditSourceSurcharge CreditSource = "surcharge"
+)
+
+// Valid indicates whether the value is a known member of the CreditSource enum.
+func (e CreditSource) Valid() bool {
+	switch e {
+	case CreditSourceChained:
+		return true
+	case CreditSourceSurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreditUnit.
+const (
+	CreditUnitBytes  CreditUnit = "bytes"
+	CreditUnitEmails CreditUnit = "emails"
+)
+
+// Valid indicates whether the value is a known member of the CreditUnit enum.
+func (e CreditUnit) Valid() bool {
+	switch e {
+	case CreditUnitBytes:
+		return true
+	case CreditUnitEmails:
 		return true
 	default:
 		return false
@@ -300,6 +339,60 @@ func (e NoticeSeverity) Valid() bool {
 	}
 }
 
+// Defines values for OrderKind.
+const (
+	OrderKindChained   OrderKind = "chained"
+	OrderKindNew       OrderKind = "new"
+	OrderKindRenewal   OrderKind = "renewal"
+	OrderKindSurcharge OrderKind = "surcharge"
+	OrderKindUpgrade   OrderKind = "upgrade"
+)
+
+// Valid indicates whether the value is a known member of the OrderKind enum.
+func (e OrderKind) Valid() bool {
+	switch e {
+	case OrderKindChained:
+		return true
+	case OrderKindNew:
+		return true
+	case OrderKindRenewal:
+		return true
+	case OrderKindSurcharge:
+		return true
+	case OrderKindUpgrade:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrderState.
+const (
+	OrderStateActive    OrderState = "active"
+	OrderStateCancelled OrderState = "cancelled"
+	OrderStatePaid      OrderState = "paid"
+	OrderStateRefunded  OrderState = "refunded"
+	OrderStateWaiting   OrderState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the OrderState enum.
+func (e OrderState) Valid() bool {
+	switch e {
+	case OrderStateActive:
+		return true
+	case OrderStateCancelled:
+		return true
+	case OrderStatePaid:
+		return true
+	case OrderStateRefunded:
+		return true
+	case OrderStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OveragePolicyPolicy.
 const (
 	OveragePolicyPolicyBlock     OveragePolicyPolicy = "block"
@@ -315,6 +408,165 @@ func (e OveragePolicyPolicy) Valid() bool {
 	case OveragePolicyPolicyStop:
 		return true
 	case OveragePolicyPolicySurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PeriodBillState.
+const (
+	PeriodBillStateDue        PeriodBillState = "due"
+	PeriodBillStateNothingDue PeriodBillState = "nothing_due"
+	PeriodBillStatePaid       PeriodBillState = "paid"
+)
+
+// Valid indicates whether the value is a known member of the PeriodBillState enum.
+func (e PeriodBillState) Valid() bool {
+	switch e {
+	case PeriodBillStateDue:
+		return true
+	case PeriodBillStateNothingDue:
+		return true
+	case PeriodBillStatePaid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PeriodBillUnit.
+const (
+	PeriodBillUnitBytes  PeriodBillUnit = "bytes"
+	PeriodBillUnitEmails PeriodBillUnit = "emails"
+)
+
+// Valid indicates whether the value is a known member of the PeriodBillUnit enum.
+func (e PeriodBillUnit) Valid() bool {
+	switch e {
+	case PeriodBillUnitBytes:
+		return true
+	case PeriodBillUnitEmails:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyInForceAtLimit.
+const (
+	PolicyInForceAtLimitBlock     PolicyInForceAtLimit = "block"
+	PolicyInForceAtLimitChain     PolicyInForceAtLimit = "chain"
+	PolicyInForceAtLimitCutOff    PolicyInForceAtLimit = "cut_off"
+	PolicyInForceAtLimitNoPlan    PolicyInForceAtLimit = "no_plan"
+	PolicyInForceAtLimitStop      PolicyInForceAtLimit = "stop"
+	PolicyInForceAtLimitSurcharge PolicyInForceAtLimit = "surcharge"
+)
+
+// Valid indicates whether the value is a known member of the PolicyInForceAtLimit enum.
+func (e PolicyInForceAtLimit) Valid() bool {
+	switch e {
+	case PolicyInForceAtLimitBlock:
+		return true
+	case PolicyInForceAtLimitChain:
+		return true
+	case PolicyInForceAtLimitCutOff:
+		return true
+	case PolicyInForceAtLimitNoPlan:
+		return true
+	case PolicyInForceAtLimitStop:
+		return true
+	case PolicyInForceAtLimitSurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyInForcePolicy.
+const (
+	PolicyInForcePolicyBlock     PolicyInForcePolicy = "block"
+	PolicyInForcePolicyStop      PolicyInForcePolicy = "stop"
+	PolicyInForcePolicySurcharge PolicyInForcePolicy = "surcharge"
+)
+
+// Valid indicates whether the value is a known member of the PolicyInForcePolicy enum.
+func (e PolicyInForcePolicy) Valid() bool {
+	switch e {
+	case PolicyInForcePolicyBlock:
+		return true
+	case PolicyInForcePolicyStop:
+		return true
+	case PolicyInForcePolicySurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuotaAtLimit.
+const (
+	QuotaAtLimitBlock     QuotaAtLimit = "block"
+	QuotaAtLimitChain     QuotaAtLimit = "chain"
+	QuotaAtLimitCutOff    QuotaAtLimit = "cut_off"
+	QuotaAtLimitNoPlan    QuotaAtLimit = "no_plan"
+	QuotaAtLimitStop      QuotaAtLimit = "stop"
+	QuotaAtLimitSurcharge QuotaAtLimit = "surcharge"
+)
+
+// Valid indicates whether the value is a known member of the QuotaAtLimit enum.
+func (e QuotaAtLimit) Valid() bool {
+	switch e {
+	case QuotaAtLimitBlock:
+		return true
+	case QuotaAtLimitChain:
+		return true
+	case QuotaAtLimitCutOff:
+		return true
+	case QuotaAtLimitNoPlan:
+		return true
+	case QuotaAtLimitStop:
+		return true
+	case QuotaAtLimitSurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuotaPolicy.
+const (
+	QuotaPolicyBlock     QuotaPolicy = "block"
+	QuotaPolicyStop      QuotaPolicy = "stop"
+	QuotaPolicySurcharge QuotaPolicy = "surcharge"
+)
+
+// Valid indicates whether the value is a known member of the QuotaPolicy enum.
+func (e QuotaPolicy) Valid() bool {
+	switch e {
+	case QuotaPolicyBlock:
+		return true
+	case QuotaPolicyStop:
+		return true
+	case QuotaPolicySurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuotaUnit.
+const (
+	QuotaUnitBytes  QuotaUnit = "bytes"
+	QuotaUnitEmails QuotaUnit = "emails"
+)
+
+// Valid indicates whether the value is a known member of the QuotaUnit enum.
+func (e QuotaUnit) Valid() bool {
+	switch e {
+	case QuotaUnitBytes:
+		return true
+	case QuotaUnitEmails:
 		return true
 	default:
 		return false
@@ -376,7 +628,19 @@ type Account struct {
 	// Plan Name of the plan in the catalogue
 	Plan string `json:"plan"`
 
-	// Status held: mail is accepted and waits; blocked: mail is refused
+	// PlanEnd Not included; missing: no end
+	PlanEnd *time.Time `json:"plan_end,omitempty"`
+
+	// PlanStart When what was bought began; missing: nothing has begun
+	PlanStart *time.Time `json:"plan_start,omitempty"`
+
+	// RenewalLink Where the plan is renewed; missing: it is renewed, or has no end
+	RenewalLink *string `json:"renewal_link,omitempty"`
+
+	// RenewedFrom When the plan that follows begins; missing: none is bought
+	RenewedFrom *time.Time `json:"renewed_from,omitempty"`
+
+	// Status held: mail is accepted and waits; blocked: mail is refused; waiting: for payment and activation; ended: no plan is in force
 	Status AccountStatus `json:"status"`
 
 	// Zone IANA time zone in which months and days are counted
@@ -386,7 +650,7 @@ type Account struct {
 // AccountOverage What happens at the limit of a bandwidth plan
 type AccountOverage string
 
-// AccountStatus held: mail is accepted and waits; blocked: mail is refused
+// AccountStatus held: mail is accepted and waits; blocked: mail is refused; waiting: for payment and activation; ended: no plan is in force
 type AccountStatus string
 
 // Batch defines model for Batch.
@@ -451,6 +715,18 @@ type Bill struct {
 	Tier string `json:"tier"`
 }
 
+// Bills defines model for Bills.
+type Bills struct {
+	// Bills Oldest first
+	Bills []PeriodBill `json:"bills"`
+
+	// Cursor Where the next page begins; opaque
+	Cursor string `json:"cursor"`
+
+	// More More can be read at once
+	More bool `json:"more"`
+}
+
 // Cancellations Example: {"batches":[{"cancelled":1,"envid":"sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","left":0,"state":"cancelled"}]}
 type Cancellations struct {
 	Batches []CancelledBatch `json:"batches"`
@@ -478,6 +754,41 @@ type CancelledBatch struct {
 
 // CancelledBatchState cancelled: nothing has left or will. partly: some recipients were taken back in time. left: too late for all. closed: it was not accepted, and will not be
 type CancelledBatchState string
+
+// Credit Example: {"expires_at":"2027-11-26T09:30:00Z","granted":500000000,"id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","left":500000000,"order":"01JDJ9A2M8R6W3F5H7K0P4S1TV","source":"surcharge","unit":"bytes","valid_from":"2027-01-01T00:00:00Z"}
+type Credit struct {
+	// ExpiresAt Not included; missing: no end
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	Granted   int64      `json:"granted"`
+	ID        string     `json:"id"`
+
+	// Left As of the last period that was closed
+	Left  int64   `json:"left"`
+	Order *string `json:"order,omitempty"`
+
+	// Source surcharge: of a tier that was not used up; chained: a monthly plan bought for this account
+	Source    CreditSource `json:"source"`
+	Unit      CreditUnit   `json:"unit"`
+	ValidFrom time.Time    `json:"valid_from"`
+}
+
+// CreditSource surcharge: of a tier that was not used up; chained: a monthly plan bought for this account
+type CreditSource string
+
+// CreditUnit defines model for Credit.Unit.
+type CreditUnit string
+
+// Credits defines model for Credits.
+type Credits struct {
+	// Credits Oldest first
+	Credits []Credit `json:"credits"`
+
+	// Cursor Where the next page begins; opaque
+	Cursor string `json:"cursor"`
+
+	// More More can be read at once
+	More bool `json:"more"`
+}
 
 // Device defines model for Device.
 type Device struct {
@@ -867,6 +1178,55 @@ type Notices struct {
 	Notices []Notice `json:"notices"`
 }
 
+// Order Example: {"created_at":"2027-01-07T09:30:00Z","currency":"EUR","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","kind":"upgrade","missing_minor":150,"paid_minor":4650,"plan":"standard","price_minor":4800,"state":"waiting"}
+type Order struct {
+	ActivatedAt *time.Time `json:"activated_at,omitempty"`
+
+	// ClosedAt Cancelled or refunded
+	ClosedAt  *time.Time `json:"closed_at,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+
+	// Currency ISO 4217
+	Currency string `json:"currency"`
+
+	// ID To be named with the payment
+	ID   string    `json:"id"`
+	Kind OrderKind `json:"kind"`
+
+	// MissingMinor Still to be paid
+	MissingMinor int64 `json:"missing_minor"`
+
+	// PaidAt When the payment that made it whole was recorded
+	PaidAt    *time.Time `json:"paid_at,omitempty"`
+	PaidMinor int64      `json:"paid_minor"`
+
+	// PeriodStart Of the period that a surcharge is for
+	PeriodStart *time.Time `json:"period_start,omitempty"`
+	Plan        string     `json:"plan"`
+	PriceMinor  int64      `json:"price_minor"`
+
+	// State waiting: for the payment; paid: a surcharge is done, all else waits to be activated
+	State OrderState `json:"state"`
+}
+
+// OrderKind defines model for Order.Kind.
+type OrderKind string
+
+// OrderState waiting: for the payment; paid: a surcharge is done, all else waits to be activated
+type OrderState string
+
+// Orders defines model for Orders.
+type Orders struct {
+	// Cursor Where the next page begins; opaque
+	Cursor string `json:"cursor"`
+
+	// More More can be read at once
+	More bool `json:"more"`
+
+	// Orders Oldest first
+	Orders []Order `json:"orders"`
+}
+
 // OveragePolicy Example: {"policy":"stop"}
 type OveragePolicy struct {
 	Policy OveragePolicyPolicy `json:"policy"`
@@ -874,6 +1234,49 @@ type OveragePolicy struct {
 
 // OveragePolicyPolicy defines model for OveragePolicy.Policy.
 type OveragePolicyPolicy string
+
+// PeriodBill Example: {"allowance":500000000,"credited":500000000,"credits_used":0,"currency":"EUR","order":"01JDJ9A2M8R6W3F5H7K0P4S1TV","period_end":"2027-01-01T00:00:00Z","period_start":"2026-12-01T00:00:00Z","plan":"standard","price_minor":1800,"state":"due","surcharged":1000000000,"tier":2000000000,"uncovered":0,"unit":"bytes","used":1500000000}
+type PeriodBill struct {
+	Allowance int64 `json:"allowance"`
+
+	// Credited Of the tier, for the rest of the plan's time
+	Credited    int64 `json:"credited"`
+	CreditsUsed int64 `json:"credits_used"`
+
+	// Currency ISO 4217, or empty where nothing was to be reckoned with
+	Currency string `json:"currency"`
+
+	// Order The payment request; missing: nothing to pay
+	Order *string `json:"order,omitempty"`
+
+	// PeriodEnd Not included
+	PeriodEnd   time.Time `json:"period_end"`
+	PeriodStart time.Time `json:"period_start"`
+
+	// Plan In force at the end
+	Plan string `json:"plan"`
+
+	// PriceMinor Of the tier, in the currency's smallest unit
+	PriceMinor int64           `json:"price_minor"`
+	State      PeriodBillState `json:"state"`
+
+	// Surcharged Paid by the tier
+	Surcharged int64 `json:"surcharged"`
+
+	// Tier Total of the surcharge tier; 0: no surcharge
+	Tier int64 `json:"tier"`
+
+	// Uncovered Paid by nothing: a larger plan or policy was there when it was accepted
+	Uncovered int64          `json:"uncovered"`
+	Unit      PeriodBillUnit `json:"unit"`
+	Used      int64          `json:"used"`
+}
+
+// PeriodBillState defines model for PeriodBill.State.
+type PeriodBillState string
+
+// PeriodBillUnit defines model for PeriodBill.Unit.
+type PeriodBillUnit string
 
 // Policy defines model for Policy.
 type Policy struct {
@@ -908,8 +1311,36 @@ type Policy struct {
 	ValidSeconds int64 `json:"valid_seconds"`
 }
 
+// PolicyInForce Example: {"at_limit":"stop","at_limit_text":"sending stops until 2027-02-01","effective":"2027-01-07T09:30:00Z","policy":"stop"}
+type PolicyInForce struct {
+	// AtLimit What happens at the limit now
+	AtLimit PolicyInForceAtLimit `json:"at_limit"`
+
+	// AtLimitText The same for people
+	AtLimitText string `json:"at_limit_text"`
+
+	// Effective From when on it counts
+	Effective time.Time           `json:"effective"`
+	Policy    PolicyInForcePolicy `json:"policy"`
+}
+
+// PolicyInForceAtLimit What happens at the limit now
+type PolicyInForceAtLimit string
+
+// PolicyInForcePolicy defines model for PolicyInForce.Policy.
+type PolicyInForcePolicy string
+
 // Quota defines model for Quota.
 type Quota struct {
+	// Allowance What the plan gives for the period
+	Allowance int64 `json:"allowance"`
+
+	// AtLimit What happens at the limit
+	AtLimit QuotaAtLimit `json:"at_limit"`
+
+	// AtLimitText The same for people
+	AtLimitText string `json:"at_limit_text"`
+
 	// BytesLeft Missing where there is no limit
 	BytesLeft *int64 `json:"bytes_left,omitempty"`
 
@@ -917,19 +1348,43 @@ type Quota struct {
 	BytesLimit int64 `json:"bytes_limit"`
 	BytesUsed  int64 `json:"bytes_used"`
 
+	// Credit Left of credits, beside the allowance
+	Credit int64 `json:"credit"`
+
 	// EmailsLeft Missing where there is no limit
 	EmailsLeft *int64 `json:"emails_left,omitempty"`
 
 	// EmailsLimit 0: none
-	EmailsLimit int64     `json:"emails_limit"`
-	EmailsUsed  int64     `json:"emails_used"`
-	PeriodEnd   time.Time `json:"period_end"`
-	PeriodStart time.Time `json:"period_start"`
-	Plan        string    `json:"plan"`
+	EmailsLimit int64 `json:"emails_limit"`
+	EmailsUsed  int64 `json:"emails_used"`
+
+	// Limit The most that is accepted in the period
+	Limit int64 `json:"limit"`
+
+	// Percent Used, of the allowance; above 100 where it is overused
+	Percent     int64       `json:"percent"`
+	PeriodEnd   time.Time   `json:"period_end"`
+	PeriodStart time.Time   `json:"period_start"`
+	Plan        string      `json:"plan"`
+	Policy      QuotaPolicy `json:"policy"`
 
 	// Reset When the counters start again
 	Reset time.Time `json:"reset"`
+
+	// Resets Counters start again at the period's end; false: no plan follows
+	Resets bool      `json:"resets"`
+	Unit   QuotaUnit `json:"unit"`
+	Used   int64     `json:"used"`
 }
+
+// QuotaAtLimit What happens at the limit
+type QuotaAtLimit string
+
+// QuotaPolicy defines model for Quota.Policy.
+type QuotaPolicy string
+
+// QuotaUnit defines model for Quota.Unit.
+type QuotaUnit string
 
 // Submission Example: {"batches":[{"body":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","envid":"sb1.01JDJ8Y7QX4Z5V0M3T9C2B6K8N.1","from":"news@example.com","not_before":"2027-01-08T07:00:00Z","recipients":[{"address":"anna@example.net","notify":["FAILURE"]}]}]}
 type Submission struct {
@@ -1033,6 +1488,15 @@ type UsageDay struct {
 	Emails int64  `json:"emails"`
 }
 
+// GetBillsParams defines parameters for GetBills.
+type GetBillsParams struct {
+	// Cursor From an earlier answer; empty: from the beginning
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Most entries in one answer
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // PutBodyParams defines parameters for PutBody.
 type PutBodyParams struct {
 	// UploadOffset Where this piece begins; HEAD tells how much is there
@@ -1040,6 +1504,15 @@ type PutBodyParams struct {
 
 	// UploadLength Bytes of the whole message; 0: it ends with this piece, whose Content-Length then is needed
 	UploadLength *int64 `json:"Upload-Length,omitempty"`
+}
+
+// GetCreditsParams defines parameters for GetCredits.
+type GetCreditsParams struct {
+	// Cursor From an earlier answer; empty: from the beginning
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Most entries in one answer
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetErrorsParams defines parameters for GetErrors.
@@ -1073,6 +1546,15 @@ type GetNoticesParams struct {
 
 	// Wait Seconds to wait for the first entry
 	Wait *int64 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// GetOrdersParams defines parameters for GetOrders.
+type GetOrdersParams struct {
+	// Cursor From an earlier answer; empty: from the beginning
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Most entries in one answer
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetPolicyParams defines parameters for GetPolicy.
@@ -1243,6 +1725,11 @@ type ClientInterface interface {
 	// Corresponds with POST /batches/close (the `CloseBatches` operationId).
 	CloseBatches(ctx context.Context, body CloseBatchesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetBills What closed periods came to
+	//
+	// Corresponds with GET /bills (the `GetBills` operationId).
+	GetBills(ctx context.Context, params *GetBillsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteBody Forget an upload
 	//
 	// Corresponds with DELETE /bodies/{sha256} (the `DeleteBody` operationId).
@@ -1261,6 +1748,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /bodies/{sha256} (the `PutBody` operationId).
 	PutBodyWithBody(ctx context.Context, sha256 string, params *PutBodyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCredits What was credited
+	//
+	// Corresponds with GET /credits (the `GetCredits` operationId).
+	GetCredits(ctx context.Context, params *GetCreditsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDevices The tokens of the account
 	//
@@ -1320,6 +1812,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /notices/{id}/ack (the `AckNotice` operationId).
 	AckNotice(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOrders What was bought, and payment requests
+	//
+	// Corresponds with GET /orders (the `GetOrders` operationId).
+	GetOrders(ctx context.Context, params *GetOrdersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPolicy Pace and limits
 	//
@@ -1511,6 +2008,21 @@ func (c *Calls) CloseBatches(ctx context.Context, body CloseBatchesJSONRequestBo
 	return c.Client.Do(req)
 }
 
+// GetBills What closed periods came to
+//
+// Corresponds with GET /bills (the `GetBills` operationId).
+func (c *Calls) GetBills(ctx context.Context, params *GetBillsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBillsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // DeleteBody Forget an upload
 //
 // Corresponds with DELETE /bodies/{sha256} (the `DeleteBody` operationId).
@@ -1550,6 +2062,21 @@ func (c *Calls) HeadBody(ctx context.Context, sha256 string, reqEditors ...Reque
 // Corresponds with PUT /bodies/{sha256} (the `PutBody` operationId).
 func (c *Calls) PutBodyWithBody(ctx context.Context, sha256 string, params *PutBodyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutBodyRequestWithBody(c.Server, sha256, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCredits What was credited
+//
+// Corresponds with GET /credits (the `GetCredits` operationId).
+func (c *Calls) GetCredits(ctx context.Context, params *GetCreditsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCreditsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1719,6 +2246,21 @@ func (c *Calls) GetNotices(ctx context.Context, params *GetNoticesParams, reqEdi
 // Corresponds with POST /notices/{id}/ack (the `AckNotice` operationId).
 func (c *Calls) AckNotice(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAckNoticeRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOrders What was bought, and payment requests
+//
+// Corresponds with GET /orders (the `GetOrders` operationId).
+func (c *Calls) GetOrders(ctx context.Context, params *GetOrdersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOrdersRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2014,6 +2556,72 @@ func NewCloseBatchesRequestWithBody(server string, contentType string, body io.R
 	return req, nil
 }
 
+// NewGetBillsRequest constructs an http.Request for the GetBills method
+func NewGetBillsRequest(server string, params *GetBillsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/bills")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewDeleteBodyRequest constructs an http.Request for the DeleteBody method
 func NewDeleteBodyRequest(server string, sha256 string) (*http.Request, error) {
 	var err error
@@ -2139,6 +2747,72 @@ func NewPutBodyRequestWithBody(server string, sha256 string, params *PutBodyPara
 			req.Header.Set("Upload-Length", headerParam1)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetCreditsRequest constructs an http.Request for the GetCredits method
+func NewGetCreditsRequest(server string, params *GetCreditsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/credits")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -2596,6 +3270,72 @@ func NewAckNoticeRequest(server string, id int64) (*http.Request, error) {
 	return req, nil
 }
 
+// NewGetOrdersRequest constructs an http.Request for the GetOrders method
+func NewGetOrdersRequest(server string, params *GetOrdersParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/orders")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetPolicyRequest constructs an http.Request for the GetPolicy method
 func NewGetPolicyRequest(server string, params *GetPolicyParams) (*http.Request, error) {
 	var err error
@@ -2924,6 +3664,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /batches/close (the `CloseBatches` operationId).
 	CloseBatchesWithResponse(ctx context.Context, body CloseBatchesJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseBatchesResponse, error)
 
+	// GetBillsWithResponse What closed periods came to
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /bills (the `GetBills` operationId).
+	GetBillsWithResponse(ctx context.Context, params *GetBillsParams, reqEditors ...RequestEditorFn) (*GetBillsResponse, error)
+
 	// DeleteBodyWithResponse Forget an upload
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2946,6 +3693,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /bodies/{sha256} (the `PutBody` operationId).
 	PutBodyWithBodyWithResponse(ctx context.Context, sha256 string, params *PutBodyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutBodyResponse, error)
+
+	// GetCreditsWithResponse What was credited
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /credits (the `GetCredits` operationId).
+	GetCreditsWithResponse(ctx context.Context, params *GetCreditsParams, reqEditors ...RequestEditorFn) (*GetCreditsResponse, error)
 
 	// ListDevicesWithResponse The tokens of the account
 	//
@@ -3023,6 +3777,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /notices/{id}/ack (the `AckNotice` operationId).
 	AckNoticeWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*AckNoticeResponse, error)
+
+	// GetOrdersWithResponse What was bought, and payment requests
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /orders (the `GetOrders` operationId).
+	GetOrdersWithResponse(ctx context.Context, params *GetOrdersParams, reqEditors ...RequestEditorFn) (*GetOrdersResponse, error)
 
 	// GetPolicyWithResponse Pace and limits
 	//
@@ -3114,7 +3875,7 @@ type SetOveragePolicyResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *OveragePolicy
+	JSON200 *PolicyInForce
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *ErrorModel
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -3274,6 +4035,49 @@ func (r CloseBatchesResponse) ContentType() string {
 	return ""
 }
 
+type GetBillsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Bills
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBillsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBillsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBillsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DeleteBodyResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3417,6 +4221,49 @@ func (r PutBodyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutBodyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetCreditsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Credits
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCreditsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCreditsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCreditsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3839,6 +4686,49 @@ func (r AckNoticeResponse) ContentType() string {
 	return ""
 }
 
+type GetOrdersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Orders
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOrdersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOrdersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOrdersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetPolicyResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4170,6 +5060,19 @@ func (c *ClientWithResponses) CloseBatchesWithResponse(ctx context.Context, body
 	return ParseCloseBatchesResponse(rsp)
 }
 
+// GetBillsWithResponse What closed periods came to
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /bills (the `GetBills` operationId).
+func (c *ClientWithResponses) GetBillsWithResponse(ctx context.Context, params *GetBillsParams, reqEditors ...RequestEditorFn) (*GetBillsResponse, error) {
+	rsp, err := c.GetBills(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBillsResponse(rsp)
+}
+
 // DeleteBodyWithResponse Forget an upload
 //
 // Returns a wrapper object for the known response body format(s).
@@ -4209,6 +5112,19 @@ func (c *ClientWithResponses) PutBodyWithBodyWithResponse(ctx context.Context, s
 		return nil, err
 	}
 	return ParsePutBodyResponse(rsp)
+}
+
+// GetCreditsWithResponse What was credited
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /credits (the `GetCredits` operationId).
+func (c *ClientWithResponses) GetCreditsWithResponse(ctx context.Context, params *GetCreditsParams, reqEditors ...RequestEditorFn) (*GetCreditsResponse, error) {
+	rsp, err := c.GetCredits(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCreditsResponse(rsp)
 }
 
 // ListDevicesWithResponse The tokens of the account
@@ -4352,6 +5268,19 @@ func (c *ClientWithResponses) AckNoticeWithResponse(ctx context.Context, id int6
 		return nil, err
 	}
 	return ParseAckNoticeResponse(rsp)
+}
+
+// GetOrdersWithResponse What was bought, and payment requests
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /orders (the `GetOrders` operationId).
+func (c *ClientWithResponses) GetOrdersWithResponse(ctx context.Context, params *GetOrdersParams, reqEditors ...RequestEditorFn) (*GetOrdersResponse, error) {
+	rsp, err := c.GetOrders(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOrdersResponse(rsp)
 }
 
 // GetPolicyWithResponse Pace and limits
@@ -4505,7 +5434,7 @@ func ParseSetOveragePolicyResponse(rsp *http.Response) (*SetOveragePolicyRespons
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest OveragePolicy
+		var dest PolicyInForce
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4707,6 +5636,74 @@ func ParseCloseBatchesResponse(rsp *http.Response) (*CloseBatchesResponse, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetBillsResponse parses an HTTP response from a GetBillsWithResponse call
+func ParseGetBillsResponse(rsp *http.Response) (*GetBillsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBillsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Bills
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ErrorModel
@@ -5000,6 +5997,74 @@ func ParsePutBodyResponse(rsp *http.Response) (*PutBodyResponse, error) {
 			headers.UploadOffset = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetCreditsResponse parses an HTTP response from a GetCreditsWithResponse call
+func ParseGetCreditsResponse(rsp *http.Response) (*GetCreditsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCreditsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Credits
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
 	}
 
 	return response, nil
@@ -5618,6 +6683,74 @@ func ParseAckNoticeResponse(rsp *http.Response) (*AckNoticeResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetOrdersResponse parses an HTTP response from a GetOrdersWithResponse call
+func ParseGetOrdersResponse(rsp *http.Response) (*GetOrdersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOrdersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Orders
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ErrorModel

@@ -17,7 +17,6 @@ import (
 	"servicesmtp.net/companion/internal/durable"
 	"servicesmtp.net/companion/internal/socket"
 	"servicesmtp.net/companion/server/accept"
-	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/api"
 	"servicesmtp.net/companion/server/backup"
 	"servicesmtp.net/companion/server/store"
@@ -115,6 +114,10 @@ func (inv *invocation) direct(l *flock.Flock) (*administration, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
+	plans, err := inv.catalogue(cfg)
+	if err != nil {
+		return nil, errors.Join(err, l.Unlock())
+	}
 	st, err := store.Open(inv.ctx, store.Options{Dir: inv.data, DSN: cfg.Store.DSN, Bodies: cfg.Store.Bodies, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, l.Unlock())
@@ -124,8 +127,8 @@ func (inv *invocation) direct(l *flock.Flock) (*administration, error) {
 		return nil, errors.Join(err, st.Close(), l.Unlock())
 	}
 	// Nothing is accepted here; what is posted leaves when a relay serves.
-	acceptor := accept.New(accept.Options{Store: st, Catalogue: account.Default(), Lanes: q, Route: q.Lane, Log: log})
-	handler := api.NewAdmin(api.AdminOptions{Store: st, Plans: account.Default(), Queue: q, PerMinute: cfg.Limits.RecipientsPerMinute, Teller: newTeller(st, acceptor, cfg, nil, log), Log: log})
+	acceptor := accept.New(accept.Options{Store: st, Catalogue: plans, Lanes: q, Route: q.Lane, Log: log})
+	handler := api.NewAdmin(api.AdminOptions{Store: st, Plans: plans, Queue: q, PerMinute: cfg.Limits.RecipientsPerMinute, Teller: newTeller(st, acceptor, cfg, nil, log), Log: log})
 	return &administration{
 		http:  &http.Client{Transport: inProcess{handler}},
 		store: st,

@@ -69,7 +69,7 @@ func TestAdministration(t *testing.T) {
 				{"account-block", "account block alice"},
 				{"account-unblock", "account unblock alice"},
 				{"account-release", "account release alice"},
-				{"account-set-plan", "account set-plan bob mega-month"},
+				{"account-set-plan", "account set-plan bob mega-month --free"},
 				{"account-pace", "account pace bob"},
 				{"account-set-pace", "account set-pace bob --per-minute 60"},
 				{"account-set-pace-none", "account set-pace bob --per-minute 0"},

@@ -8,14 +8,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
 
 	"servicesmtp.net/companion/internal/csvsafe"
-	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/server/api"
 )
 
@@ -30,11 +28,9 @@ type accountGroup struct {
 	SetPlan     accountPlan     `cmd:"" help:"Change the plan, from now on."`
 	Pace        accountPace     `cmd:"" help:"Show how fast an account may send."`
 	SetPace     accountSetPace  `cmd:"" help:"Change how fast an account may send."`
+	SetPolicy   accountPolicy   `cmd:"" help:"Change what happens at the limit, from now on."`
+	Misuse      accountMisuse   `cmd:"" help:"Mark an account for misuse: it gets no refund."`
 	SetPassword accountPassword `cmd:"" help:"Change the password and revoke all tokens."`
-}
-
-type planGroup struct {
-	List planList `cmd:"" help:"List the plans."`
 }
 
 // named is a command about one account.
@@ -52,11 +48,16 @@ type accountAdd struct {
 	Email         string `required:"" help:"Reference address for reports."`
 	Overage       string `default:"surcharge" enum:"surcharge,stop,block" help:"At the limit: ${enum}."`
 	Zone          string `default:"UTC" help:"Time zone in which months are counted, for example Europe/Rome."`
+	Customer      string `placeholder:"C" help:"Your own reference of the customer; one may have several accounts."`
+	OrderOnly     bool   `help:"Wait for the payment and for order activate."`
+	Since         string `placeholder:"YYYY-MM-DD" help:"First day of the plan in the zone. Default: now."`
+	Reference     string `help:"Your own reference of the order; the same again makes no second one."`
 	PasswordStdin bool   `help:"Read the password from standard input instead of making one."`
 }
 
 func (c *accountAdd) Run(inv *invocation) error {
-	in := api.NewAccount{Name: c.Name, Plan: c.Plan, Email: c.Email, Overage: c.Overage, Zone: c.Zone}
+	in := api.NewAccount{Name: c.Name, Plan: c.Plan, Email: c.Email, Overage: c.Overage, Zone: c.Zone,
+		Customer: c.Customer, OrderOnly: c.OrderOnly, Since: c.Since, Reference: c.Reference}
 	var err error
 	if c.PasswordStdin {
 		if in.Password, err = inv.readPassword(); err != nil {
@@ -113,22 +114,9 @@ func (inv *invocation) printCredentials(c api.Credentials) error {
 	} else {
 		password += "   (shown this once)"
 	}
-	return inv.table([]string{"account", c.Name}, []string{"plan", c.Plan}, []string{"e-mail", c.Email}, []string{"password", password})
-}
-
-type accountList struct{}
-
-func (accountList) Run(inv *invocation) error {
-	var out []api.AccountView
-	if err := inv.ask(http.MethodGet, "/accounts", nil, &out); err != nil {
-		return err
-	}
-	if inv.json {
-		return inv.printJSON(out)
-	}
-	rows := [][]string{{"NAME", "PLAN", "STATUS", "OVERAGE", "ZONE", "E-MAIL"}}
-	for _, a := range out {
-		rows = append(rows, []string{a.Name, a.Plan, a.Status, a.Overage, a.Zone, a.Email})
+	rows := [][]string{{"account", c.Name}, {"plan", c.Plan}, {"e-mail", c.Email}, {"password", password}}
+	if c.Due != nil {
+		rows = append(rows, []string{"order", c.Order}, []string{"to be paid", c.Due.Missing()})
 	}
 	return inv.table(rows...)
 }
@@ -142,21 +130,7 @@ func (inv *invocation) changeAccount(method, path string, in any) error {
 	if inv.json {
 		return inv.printJSON(a)
 	}
-	rows := [][]string{{"account", a.Name}, {"id", a.ID}, {"e-mail", a.Email}, {"plan", a.Plan}}
-	if a.Start != nil {
-		rows = append(rows, []string{"from", a.Start.Format(time.RFC3339)})
-	}
-	if a.End != nil {
-		rows = append(rows, []string{"until", a.End.Format(time.RFC3339)})
-	}
-	rows = append(rows, []string{"status", a.Status}, []string{"overage", a.Overage}, []string{"zone", a.Zone}, []string{"since", a.Created.Format(time.RFC3339)})
-	return inv.table(rows...)
-}
-
-type accountShow struct{ named }
-
-func (c *accountShow) Run(inv *invocation) error {
-	return inv.changeAccount(http.MethodGet, c.path(), nil)
+	return inv.table(accountRows(a)...)
 }
 
 type accountHold struct{ named }
@@ -181,61 +155,6 @@ type accountUnblock struct{ named }
 
 func (c *accountUnblock) Run(inv *invocation) error {
 	return inv.changeAccount(http.MethodPost, c.path("unblock"), nil)
-}
-
-type accountPlan struct {
-	named
-	Plan string `arg:"" help:"Plan; see plan list."`
-}
-
-func (c *accountPlan) Run(inv *invocation) error {
-	return inv.changeAccount(http.MethodPut, c.path("plan"), api.PlanChange{Plan: c.Plan})
-}
-
-type planList struct{}
-
-func (planList) Run(inv *invocation) error {
-	var out []api.PlanView
-	if err := inv.ask(http.MethodGet, "/plans", nil, &out); err != nil {
-		return err
-	}
-	if inv.json {
-		return inv.printJSON(out)
-	}
-	rows := [][]string{{"NAME", "TITLE", "KIND", "SIZE", "E-MAILS", "LASTS"}}
-	for _, p := range out {
-		size, lasts := "no limit", "a year, by month"
-		if p.Bytes > 0 {
-			size = units.ByteSize(p.Bytes).String()
-		}
-		if p.Monthly {
-			lasts = "30 days"
-		}
-		rows = append(rows, []string{p.Name, p.Title, p.Kind, size, strconv.FormatInt(p.Emails, 10), lasts})
-	}
-	return inv.table(rows...)
-}
-
-type usageCommand struct{ named }
-
-func (c *usageCommand) Run(inv *invocation) error {
-	var u api.UsageView
-	if err := inv.ask(http.MethodGet, c.path("usage"), nil, &u); err != nil {
-		return err
-	}
-	if inv.json {
-		return inv.printJSON(u)
-	}
-	rows := [][]string{{"DAY", "E-MAILS", "SIZE"}}
-	for _, d := range u.Days {
-		rows = append(rows, []string{d.Day, strconv.FormatInt(d.Emails, 10), units.ByteSize(d.Bytes).String()})
-	}
-	limit := ""
-	if u.BytesLimit > 0 {
-		limit = " of " + units.ByteSize(u.BytesLimit).String()
-	}
-	rows = append(rows, []string{"total", fmt.Sprintf("%d of %d", u.Emails, u.EmailsLimit), units.ByteSize(u.Bytes).String() + limit})
-	return inv.table(rows...)
 }
 
 type errorsCommand struct {

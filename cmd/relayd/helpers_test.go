@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"servicesmtp.net/companion/server/store"
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(storetest.Main(m))
 }
 
 const settings = `
@@ -197,6 +198,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`), "ULID"},
 	{regexp.MustCompile(`"schema": [0-9]+`), `"schema": 1`}, // goes up with every migration
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d`), "MINUTE"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d`), "DATE"},
 	{regexp.MustCompile(`\b([2-9a-z]{4}-){6}[2-9a-z]{4}\b`), "PASSWORD"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/config"
 )
 
@@ -48,7 +49,10 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the relay until SIGTERM."`
 	Account accountGroup   `cmd:"" help:"Accounts of customers."`
 	Plan    planGroup      `cmd:"" help:"Plans on offer."`
-	Usage   usageCommand   `cmd:"" help:"What an account has used in the present period."`
+	Order   orderGroup     `cmd:"" help:"What customers buy and pay."`
+	Bill    billGroup      `cmd:"" help:"What closed periods came to."`
+	Period  periodGroup    `cmd:"" help:"Periods of accounts."`
+	Usage   usageCommand   `cmd:"" help:"What an account has used, and what its limit is."`
 	Errors  errorsCommand  `cmd:"" help:"Addresses of an account that failed for good."`
 	Report  reportGroup    `cmd:"" help:"Reports of accounts by month."`
 	Queue   queueGroup     `cmd:"" help:"Mail that waits."`
@@ -75,6 +79,7 @@ type invocation struct {
 	data           string // folder
 	config         string // file, or ""
 	json           bool
+	plans          *account.Catalogue // nil: as the settings say
 }
 
 // run is the whole program.

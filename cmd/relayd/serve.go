@@ -21,6 +21,7 @@ import (
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/api"
 	"servicesmtp.net/companion/server/authority"
+	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/config"
 	"servicesmtp.net/companion/server/delivery"
 	"servicesmtp.net/companion/server/login"
@@ -39,6 +40,10 @@ type serveCommand struct{}
 // Run serves until the context ends.
 func (serveCommand) Run(inv *invocation) (err error) {
 	cfg, err := inv.settings()
+	if err != nil {
+		return err
+	}
+	plans, err := inv.catalogue(cfg)
 	if err != nil {
 		return err
 	}
@@ -61,7 +66,10 @@ func (serveCommand) Run(inv *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	r, err := newRelay(st, inv.data, cfg, log)
+	if err := (&billing.Billing{Store: st, Plans: plans}).Check(inv.ctx); err != nil {
+		return err
+	}
+	r, err := newRelay(st, inv.data, cfg, plans, log)
 	if err != nil {
 		return err
 	}
@@ -116,7 +124,7 @@ type relay struct {
 }
 
 // newRelay joins the parts over an open store.
-func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger) (*relay, error) {
+func newRelay(st *store.Store, data string, cfg config.Config, plans account.Catalogue, log *slog.Logger) (*relay, error) {
 	r := &relay{cfg: cfg, log: log, control: filepath.Join(data, controlFile), store: st, metrics: metrics.New(version, st.Depth)}
 	var err error
 	if r.tls, err = certificate(data, cfg, log); err != nil {
@@ -126,7 +134,6 @@ func newRelay(st *store.Store, data string, cfg config.Config, log *slog.Logger)
 	if r.queue, err = newQueue(st, cfg, func(accountID string) { r.api.Wake(accountID) }, r.metrics.Route, log); err != nil {
 		return nil, err
 	}
-	plans := account.Default()
 	r.acceptor = accept.New(accept.Options{Store: r.store, Catalogue: plans, Lanes: r.queue, Route: r.queue.Lane,
 		Later: r.queue.Later, Observe: r.metrics.Accepted, PerMinute: cfg.Limits.RecipientsPerMinute, Log: log})
 	verifier := login.New(r.store)

@@ -86,7 +86,7 @@ func TestFullQuota(t *testing.T) {
 	d.click("Look at the usage")
 	d.see("Usage", "8,990")
 	d.shot("quota-usage")
-	d.Relayd("account", "set-plan", "alice", "unlimited-standard")
+	d.Relayd("account", "set-plan", "alice", "unlimited-standard", "--free")
 	d.Key("ctrl+2")
 	d.click("Retry now")
 	d.over(append(big, held...)...)

@@ -80,6 +80,7 @@ const (
 	TooLate        Reason = "too_late"        // 30 days are over
 	Overrun        Reason = "overrun"         // a period is above its allowance
 	Misused        Reason = "misuse"          // the operator's mark
+	WrongPolicy    Reason = "wrong_policy"    // unknown, or of no effect on the plan
 	StillOpen      Reason = "still_open"      // the period has not ended
 	Earlier        Reason = "earlier_open"    // an earlier period must be closed first
 	AlreadyClosed  Reason = "already_closed"  // the period was closed

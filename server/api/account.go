@@ -20,19 +20,6 @@ func (s *Server) createDevice(ctx context.Context, in *deviceIn) (*out[Device], 
 	return &out[Device]{Body: Device{ID: d.ID, Name: d.Name, Account: account.Name, Token: token, Scopes: strings.Fields(d.Scopes)}}, nil
 }
 
-func (s *Server) account(ctx context.Context, _ *noInput) (*out[Account], error) {
-	a := from(ctx).account
-	return &out[Account]{Body: Account{Name: a.Name, Plan: a.Subscription.Plan, Email: a.Email, Status: statusOf(a, time.Now()), Overage: a.Overage,
-		Zone: a.Zone, Created: a.CreatedAt}}, nil
-}
-
-func (s *Server) setOverage(ctx context.Context, in *policyIn) (*out[OveragePolicy], error) {
-	if err := s.Store.SetAccountOverage(ctx, from(ctx).account.ID, in.Body.Policy); err != nil {
-		return nil, err
-	}
-	return &out[OveragePolicy]{Body: in.Body}, nil
-}
-
 func (s *Server) endpoints(context.Context, *noInput) (*out[Endpoints], error) {
 	return &out[Endpoints]{Body: Endpoints{Endpoints: s.Endpoints()}}, nil
 }

@@ -55,21 +55,19 @@ func NewAdmin(o AdminOptions) *Admin {
 	a := &Admin{AdminOptions: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, mux: http.NewServeMux(), backups: newBackups()}
 	a.mux.HandleFunc("GET /backup", a.makeBackup)
 	for pattern, handle := range map[string]adminCall{
-		"GET /accounts":                        a.listAccounts,
 		"POST /accounts":                       a.addAccount,
-		"GET /accounts/{name}":                 a.showAccount,
 		"POST /accounts/{name}/{action}":       a.changeStatus,
-		"PUT /accounts/{name}/plan":            a.setPlan,
 		"GET /accounts/{name}/pace":            a.showPace,
 		"PUT /accounts/{name}/pace":            a.setPace,
 		"PUT /accounts/{name}/password":        a.setPassword,
-		"GET /accounts/{name}/usage":           a.showUsage,
 		"GET /accounts/{name}/errors":          a.listErrors,
 		"GET /accounts/{name}/reports/{month}": a.showReport,
-		"GET /plans":                           a.listPlans,
 		"GET /queue":                           a.listQueue,
 		"POST /queue/{action}":                 a.changeQueue,
 	} {
+		a.mux.Handle(pattern, a.answer(handle))
+	}
+	for pattern, handle := range a.billingCalls() {
 		a.mux.Handle(pattern, a.answer(handle))
 	}
 	return a
@@ -132,35 +130,6 @@ func decode(r *http.Request, into any) error {
 	return nil
 }
 
-// AccountView is an account as commands print it.
-type AccountView struct {
-	ID      string    `json:"id"`
-	Name    string    `json:"name"`
-	Email   string    `json:"email"`
-	Plan    string    `json:"plan"`
-	Status  string    `json:"status"`
-	Overage string    `json:"overage"`
-	Zone    string    `json:"zone"`
-	Created time.Time `json:"created_at"`
-
-	Customer string     `json:"customer,omitempty"`
-	Start    *time.Time `json:"plan_start,omitempty"` // of what was bought; missing: nothing is in force yet
-	End      *time.Time `json:"plan_end,omitempty"`   // not included; missing: no end
-	Misuse   bool       `json:"misuse,omitempty"`     // marked by the operator: no refund
-}
-
-func viewAccount(a store.Account) AccountView {
-	v := AccountView{ID: a.ID, Name: a.Name, Email: a.Email, Customer: a.Customer, Plan: a.Subscription.Plan, Status: statusOf(a, time.Now()),
-		Overage: a.Overage, Zone: a.Zone, Created: a.CreatedAt, Misuse: a.Misuse}
-	if s := a.Subscription; s.ID != "" {
-		v.Start = &s.Since
-		if !s.End.IsZero() {
-			v.End = &s.End
-		}
-	}
-	return v
-}
-
 // NewAccount asks for an account.
 type NewAccount struct {
 	Name     string `json:"name"`
@@ -173,6 +142,7 @@ type NewAccount struct {
 	Customer  string `json:"customer,omitempty"`   // the operator's reference
 	OrderOnly bool   `json:"order_only,omitempty"` // wait for payment and activation
 	Reference string `json:"reference,omitempty"`  // of the order
+	Since     string `json:"since,omitempty"`      // first day of the plan in the zone; "": now
 }
 
 // Credentials is an account just made, or given a new password.
@@ -183,11 +153,7 @@ type Credentials struct {
 	Email    string `json:"email"`
 	Password string `json:"password"` // "" where the operator chose it
 	Order    string `json:"order,omitempty"`
-}
-
-// PlanChange asks for another plan.
-type PlanChange struct {
-	Plan string `json:"plan"`
+	Due      *Order `json:"due,omitempty"` // the order, where it waits for its payment
 }
 
 // PasswordChange asks for another password.
@@ -208,11 +174,15 @@ func (a *Admin) addAccount(r *http.Request) (any, error) {
 	if err := a.checkAccount(name, in); err != nil {
 		return nil, err
 	}
+	begins, err := sinceDay(in)
+	if err != nil {
+		return nil, err
+	}
 	hash, made, err := password(in.Password)
 	if err != nil {
 		return nil, err
 	}
-	acc, order, err := a.billing.Open(r.Context(), billing.NewAccount{Plan: in.Plan, Reference: in.Reference, Wait: in.OrderOnly,
+	acc, order, err := a.billing.Open(r.Context(), billing.NewAccount{Plan: in.Plan, Reference: in.Reference, Wait: in.OrderOnly, Begins: begins,
 		Account: store.Account{Name: name, Email: in.Email, Customer: in.Customer, Zone: in.Zone, Status: statusActive, Overage: in.Overage, PasswordHash: hash}})
 	switch {
 	case errors.Is(err, store.ErrExists):
@@ -221,7 +191,12 @@ func (a *Admin) addAccount(r *http.Request) (any, error) {
 		return nil, broken(err)
 	}
 	a.Log.Info("account added", "account", acc.ID, "plan", in.Plan)
-	return Credentials{ID: acc.ID, Name: acc.Name, Plan: in.Plan, Email: acc.Email, Password: made, Order: order.ID}, nil
+	c := Credentials{ID: acc.ID, Name: acc.Name, Plan: in.Plan, Email: acc.Email, Password: made, Order: order.ID}
+	if in.OrderOnly {
+		v := viewOrder(order, 0)
+		c.Due = &v
+	}
+	return c, nil
 }
 
 func (a *Admin) checkAccount(name string, in NewAccount) error {
@@ -249,6 +224,21 @@ func (a *Admin) noPlan(name string) error {
 	return refuse(http.StatusUnprocessableEntity, "there is no plan %q: relayd plan list shows them", name)
 }
 
+// sinceDay is the beginning of the plan that was asked for; zero is now.
+func sinceDay(in NewAccount) (time.Time, error) {
+	switch {
+	case in.Since == "":
+		return time.Time{}, nil
+	case in.OrderOnly:
+		return time.Time{}, refuse(http.StatusUnprocessableEntity, "a plan that waits for its payment begins when it is activated: leave out one of --since and --order-only")
+	}
+	at, err := dayOf(in.Since, in.Zone)
+	if err == nil && at.After(time.Now()) {
+		err = refuse(http.StatusUnprocessableEntity, "%s has not come: a plan begins today or on a day before", in.Since)
+	}
+	return at, err
+}
+
 // password hashes what the operator chose, or makes one.
 func password(chosen string) (hash, made string, err error) {
 	if chosen == "" {
@@ -262,22 +252,14 @@ func password(chosen string) (hash, made string, err error) {
 	return hash, "", nil
 }
 
-func (a *Admin) listAccounts(r *http.Request) (any, error) {
-	rows, err := a.Store.Accounts(r.Context(), r.URL.Query().Get("customer"))
-	if err != nil {
-		return nil, err
-	}
-	all := make([]AccountView, 0, len(rows))
-	for _, acc := range rows {
-		all = append(all, viewAccount(acc))
-	}
-	return all, nil
-}
-
 // named is the account in a request's path.
 func (a *Admin) named(r *http.Request) (store.Account, error) {
-	name := login.Name(r.PathValue("name"))
-	acc, err := a.Store.AccountByName(r.Context(), name)
+	return a.byName(r.Context(), r.PathValue("name"))
+}
+
+func (a *Admin) byName(ctx context.Context, name string) (store.Account, error) {
+	name = login.Name(name)
+	acc, err := a.Store.AccountByName(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Account{}, refuse(http.StatusNotFound, "there is no account %q", name)
 	}
@@ -286,38 +268,15 @@ func (a *Admin) named(r *http.Request) (store.Account, error) {
 
 // customer is named, but for the service's own account: that one is as it is.
 func (a *Admin) customer(r *http.Request) (store.Account, error) {
-	acc, err := a.named(r)
+	return a.customerByName(r.Context(), r.PathValue("name"))
+}
+
+func (a *Admin) customerByName(ctx context.Context, name string) (store.Account, error) {
+	acc, err := a.byName(ctx, name)
 	if err == nil && acc.ID == store.ServiceID {
 		err = refuse(http.StatusConflict, "%s is the service's own account: it has no plan and no password, and cannot be changed", acc.Name)
 	}
 	return acc, err
-}
-
-func (a *Admin) showAccount(r *http.Request) (any, error) {
-	acc, err := a.named(r)
-	if err != nil {
-		return nil, err
-	}
-	return viewAccount(acc), nil
-}
-
-func (a *Admin) setPlan(r *http.Request) (any, error) {
-	var in PlanChange
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	acc, err := a.customer(r)
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := a.Plans.Plan(in.Plan); !ok {
-		return nil, a.noPlan(in.Plan)
-	}
-	if _, err := a.billing.SetPlan(r.Context(), acc.ID, in.Plan); err != nil {
-		return nil, broken(err)
-	}
-	a.Log.Info("account's plan changed", "account", acc.ID, "plan", in.Plan)
-	return a.showAccount(r)
 }
 
 func (a *Admin) setPassword(r *http.Request) (any, error) {

@@ -25,6 +25,14 @@ func exemplify(schemas huma.Registry) {
 		"Event": object{"at": "2027-01-08T07:00:04Z", "envid": key, "id": id, "recipient": "anna@example.net", "status": "delivered",
 			"code": 250, "enhanced": "2.0.0", "reply": "OK"},
 		"OveragePolicy": object{"policy": "stop"},
+		"PolicyInForce": object{"policy": "stop", "effective": "2027-01-07T09:30:00Z", "at_limit": "stop", "at_limit_text": "sending stops until 2027-02-01"},
+		"Order": object{"id": id, "kind": "upgrade", "plan": "standard", "state": "waiting", "price_minor": 4800, "paid_minor": 4650, "missing_minor": 150,
+			"currency": "EUR", "created_at": "2027-01-07T09:30:00Z"},
+		"PeriodBill": object{"period_start": "2026-12-01T00:00:00Z", "period_end": "2027-01-01T00:00:00Z", "plan": "standard", "unit": "bytes",
+			"used": 1500000000, "allowance": 500000000, "credits_used": 0, "surcharged": 1000000000, "uncovered": 0, "tier": 2000000000,
+			"price_minor": 1800, "currency": "EUR", "credited": 500000000, "state": "due", "order": id},
+		"Credit": object{"id": id, "source": "surcharge", "order": id, "unit": "bytes", "granted": 500000000, "left": 500000000,
+			"valid_from": "2027-01-01T00:00:00Z", "expires_at": "2027-11-26T09:30:00Z"},
 	} {
 		if s, ok := schemas.Map()[name]; ok {
 			s.Examples = []any{example}

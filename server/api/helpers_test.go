@@ -118,17 +118,26 @@ func start(t *testing.T, dir string) *relay {
 
 func (r *relay) addAccount(name string) store.Account {
 	r.t.Helper()
-	hash, err := bcrypt.GenerateFromPassword([]byte("secret-"+name), bcrypt.MinCost)
+	return r.open(billing.NewAccount{Plan: "standard", Account: store.Account{Name: name, Zone: "UTC", Overage: "surcharge"}})
+}
+
+// open opens an account with a password and an address made of its name.
+func (r *relay) open(n billing.NewAccount) store.Account {
+	r.t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret-"+n.Account.Name), bcrypt.MinCost)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	b := billing.Billing{Store: r.store, Plans: account.Default()}
-	a, _, err := b.Open(context.Background(), billing.NewAccount{Plan: "standard", Account: store.Account{Name: name, Email: name + "@example.com",
-		Zone: "UTC", Status: "active", Overage: "surcharge", PasswordHash: string(hash)}})
+	n.Account.Email, n.Account.Status, n.Account.PasswordHash = n.Account.Name+"@example.com", "active", string(hash)
+	a, _, err := r.billing().Open(context.Background(), n)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return a
+}
+
+func (r *relay) billing() *billing.Billing {
+	return &billing.Billing{Store: r.store, Plans: account.Default()}
 }
 
 // do sends a request; sign puts the credentials on it.

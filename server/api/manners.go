@@ -16,7 +16,8 @@ import (
 )
 
 // tagged are the answers that companions ask for again and again.
-var tagged = map[string]bool{"/v1/account": true, "/v1/quota": true, "/v1/policy": true, "/v1/endpoints": true}
+var tagged = map[string]bool{"/v1/account": true, "/v1/quota": true, "/v1/policy": true, "/v1/endpoints": true,
+	"/v1/orders": true, "/v1/bills": true, "/v1/credits": true}
 
 // withTags gives some answers an ETag, and answers 304 to who has them already
 // (RFC 9110 §13.1.2). The tag is a hash of the answer: what is computed from

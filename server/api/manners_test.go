@@ -129,6 +129,9 @@ func TestScopes(t *testing.T) {
 		{"PUT", "/bodies/" + sum, "y", scopeSend},
 		{"POST", "/submissions", "{}", scopeSend},
 		{"PATCH", "/account/overage-policy", `{"policy":"stop"}`, scopeAdmin},
+		{"GET", "/orders", "", scopeRead},
+		{"GET", "/bills", "", scopeRead},
+		{"GET", "/credits", "", scopeRead},
 		{"GET", "/devices", "", scopeAdmin},
 		{"DELETE", "/devices/x", "", scopeAdmin},
 	} {

@@ -93,6 +93,7 @@ func (s *Server) register(a huma.API) {
 	add(s, a, op("getNotices", http.MethodGet, "/notices", "Words of the service for the customer", http.StatusGone), s.notices)
 	add(s, a, op("ackNotice", http.MethodPost, "/notices/{id}/ack", "Say that a notice was seen", http.StatusNotFound), s.ackNotice)
 	s.registerSending(a)
+	s.registerBilling(a)
 	exemplify(a.OpenAPI().Components.Schemas)
 	// An older relay ignores what a newer companion sends beside the known.
 	for _, schema := range a.OpenAPI().Components.Schemas.Map() {

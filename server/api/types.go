@@ -7,10 +7,15 @@ type Account struct {
 	Name    string    `json:"name" doc:"SMTP login"`
 	Plan    string    `json:"plan" doc:"Name of the plan in the catalogue"`
 	Email   string    `json:"email" doc:"Reference address for reports"`
-	Status  string    `json:"status" enum:"active,held,blocked,ended" doc:"held: mail is accepted and waits; blocked: mail is refused"`
+	Status  string    `json:"status" enum:"active,held,blocked,waiting,ended" doc:"held: mail is accepted and waits; blocked: mail is refused; waiting: for payment and activation; ended: no plan is in force"`
 	Overage string    `json:"overage" enum:"surcharge,stop,block" doc:"What happens at the limit of a bandwidth plan"`
 	Zone    string    `json:"zone" doc:"IANA time zone in which months and days are counted"`
 	Created time.Time `json:"created_at"`
+
+	PlanStart   *time.Time `json:"plan_start,omitempty" doc:"When what was bought began; missing: nothing has begun"`
+	PlanEnd     *time.Time `json:"plan_end,omitempty" doc:"Not included; missing: no end"`
+	RenewedFrom *time.Time `json:"renewed_from,omitempty" doc:"When the plan that follows begins; missing: none is bought"`
+	RenewalLink string     `json:"renewal_link,omitempty" doc:"Where the plan is renewed; missing: it is renewed, or has no end"`
 }
 
 // DeviceRequest asks for a token.
@@ -35,6 +40,14 @@ type OveragePolicy struct {
 	Policy string `json:"policy" enum:"surcharge,stop,block"`
 }
 
+// PolicyInForce is a policy that was chosen.
+type PolicyInForce struct {
+	Policy      string    `json:"policy" enum:"surcharge,stop,block"`
+	Effective   time.Time `json:"effective" doc:"From when on it counts"`
+	AtLimit     string    `json:"at_limit" enum:"surcharge,stop,block,chain,cut_off,no_plan" doc:"What happens at the limit now"`
+	AtLimitText string    `json:"at_limit_text" doc:"The same for people"`
+}
+
 // Quota is the plan's present period. A limit of 0 is none.
 type Quota struct {
 	Plan        string    `json:"plan"`
@@ -47,6 +60,7 @@ type Quota struct {
 	Start       time.Time `json:"period_start"`
 	End         time.Time `json:"period_end"`
 	Reset       time.Time `json:"reset" doc:"When the counters start again"`
+	Limits
 }
 
 // Usage is what was sent from From up to To, in days of the account's zone.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,6 +23,7 @@ func (s *Server) quota(ctx context.Context, _ *noInput) (*out[Quota], error) {
 		Start: st.Start, End: st.End, Reset: st.End}
 	given := p.Limit(account.Stop, st.Credit)
 	q.EmailsLeft, q.BytesLeft = left(p.Emails, given.Emails, q.EmailsUsed), left(q.BytesLimit, int64(given.Bytes), q.BytesUsed)
+	q.Limits = limitsOf(st)
 	return &out[Quota]{Body: q}, nil
 }
 
@@ -43,25 +45,36 @@ func (s *Server) usage(ctx context.Context, in *usageIn) (*out[Usage], error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, bound := range []struct {
-		day string
-		at  *time.Time
-	}{{in.From, &st.Start}, {in.To, &st.End}} {
-		if bound.day == "" {
-			continue
-		}
-		if *bound.at, err = time.ParseInLocation(time.DateOnly, bound.day, st.Rows.Zone); err != nil {
-			return nil, huma.Error422UnprocessableEntity("Write from and to as YYYY-MM-DD.")
-		}
-	}
-	if span := st.End.Sub(st.Start); span <= 0 || span > longestUsage*24*time.Hour {
-		return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("To must be later than from, by at most %d days.", longestUsage))
+	if err := within(&st, in.From, in.To); err != nil {
+		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
 	u, err := usageOf(ctx, s.Store, st)
 	if err != nil {
 		return nil, err
 	}
 	return &out[Usage]{Body: u}, nil
+}
+
+var errDay = errors.New("Write from and to as YYYY-MM-DD.") //nolint:staticcheck // a sentence for the customer
+
+// within changes the span that a standing is of to the days from up to before
+// to, where they are given. The error is for people.
+func within(st *billing.Standing, from, to string) (err error) {
+	for _, bound := range []struct {
+		day string
+		at  *time.Time
+	}{{from, &st.Start}, {to, &st.End}} {
+		if bound.day == "" {
+			continue
+		}
+		if *bound.at, err = time.ParseInLocation(time.DateOnly, bound.day, st.Rows.Zone); err != nil {
+			return errDay
+		}
+	}
+	if span := st.End.Sub(st.Start); span <= 0 || span > longestUsage*24*time.Hour {
+		return fmt.Errorf("To must be later than from, by at most %d days.", longestUsage) //nolint:staticcheck // as errDay
+	}
+	return nil
 }
 
 // usageOf reads what an account used on the days that the period touches.

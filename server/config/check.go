@@ -149,6 +149,7 @@ func (c *Config) resolve(dir string) {
 	}
 	c.TLS.Cert, c.TLS.Key = abs(c.TLS.Cert), abs(c.TLS.Key)
 	c.Store.Bodies = abs(c.Store.Bodies)
+	c.Plans.Catalogue = abs(c.Plans.Catalogue)
 	if folder, ok := strings.CutPrefix(c.Delivery.Route, maildir); ok {
 		c.Delivery.Route = maildir + abs(folder)
 	}

@@ -34,6 +34,7 @@ type Config struct {
 	Limits     Limits     `toml:"limits"`
 	Retention  Retention  `toml:"retention"`
 	Notify     Notify     `toml:"notify"`
+	Plans      Plans      `toml:"plans"`
 }
 
 // Submission is where customers hand in mail.

@@ -24,6 +24,7 @@ type Account struct {
 	Overage      string // surcharge, stop, block
 	PasswordHash string
 	Misuse       bool
+	MisuseReason string // the operator's words for the mark
 	CreatedAt    time.Time
 
 	// Subscription is the one in force, or the last one that was; without an
@@ -32,7 +33,7 @@ type Account struct {
 }
 
 const (
-	accountColumns = `a.id, a.name, a.email, a.customer, a.zone, a.status, a.overage, a.password_hash, a.misuse, a.created_at, ` + begun
+	accountColumns = `a.id, a.name, a.email, a.customer, a.zone, a.status, a.overage, a.password_hash, a.misuse, a.misuse_reason, a.created_at, ` + begun
 
 	// begun is the columns of the subscription that began last; joinBegun joins
 	// it, where $1 is now. One that ended before it began was given back.
@@ -49,7 +50,7 @@ func scanAccount(row scanner, more ...any) (Account, error) {
 	var a Account
 	var misuse, created int64
 	var s begunRow
-	into := append([]any{&a.ID, &a.Name, &a.Email, &a.Customer, &a.Zone, &a.Status, &a.Overage, &a.PasswordHash, &misuse, &created}, s.into()...)
+	into := append([]any{&a.ID, &a.Name, &a.Email, &a.Customer, &a.Zone, &a.Status, &a.Overage, &a.PasswordHash, &misuse, &a.MisuseReason, &created}, s.into()...)
 	err := row.Scan(append(into, more...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Account{}, ErrNotFound
@@ -127,13 +128,14 @@ func (s *Store) SetAccountStatus(ctx context.Context, tx *sql.Tx, id, from, to s
 	return changed(res, err)
 }
 
-// SetAccountMisuse marks an account, or takes the mark away.
-func (s *Store) SetAccountMisuse(ctx context.Context, id string, misuse bool) error {
+// SetAccountMisuse marks an account, or takes the mark away. The reason is
+// kept as it is given.
+func (s *Store) SetAccountMisuse(ctx context.Context, id string, misuse bool, reason string) error {
 	mark := 0
 	if misuse {
 		mark = 1
 	}
-	res, err := s.write.ExecContext(ctx, `UPDATE accounts SET misuse = $2 WHERE id = $1`, id, mark)
+	res, err := s.write.ExecContext(ctx, `UPDATE accounts SET misuse = $2, misuse_reason = $3 WHERE id = $1`, id, mark, reason)
 	return changed(res, err)
 }
 

@@ -78,7 +78,7 @@ func testAccountErrors(t *testing.T, dsn string) {
 		"by name": byName, "by id": byID,
 		"status":   setStatus(t, s, "nobody", "active", "held"),
 		"from":     setStatus(t, s, a.ID, "blocked", "held"),
-		"misuse":   s.SetAccountMisuse(t.Context(), "nobody", true),
+		"misuse":   s.SetAccountMisuse(t.Context(), "nobody", true, ""),
 		"overage":  s.SetAccountOverage(t.Context(), "nobody", "stop"),
 		"password": s.SetAccountPassword(t.Context(), "nobody", "h", day1),
 	} {
@@ -100,7 +100,7 @@ func testAccountChanges(t *testing.T, dsn string) {
 	other := addAccount(t, s, "other")
 	for name, err := range map[string]error{
 		"status":   setStatus(t, s, a.ID, "active", "held"),
-		"misuse":   s.SetAccountMisuse(t.Context(), a.ID, true),
+		"misuse":   s.SetAccountMisuse(t.Context(), a.ID, true, "sold lists"),
 		"overage":  s.SetAccountOverage(t.Context(), a.ID, "surcharge"),
 		"password": s.SetAccountPassword(t.Context(), a.ID, "new", day1),
 	} {
@@ -110,7 +110,7 @@ func testAccountChanges(t *testing.T, dsn string) {
 	}
 	want := a
 	want.Status, want.Overage, want.PasswordHash = "held", "surcharge", "new"
-	want.Misuse = true
+	want.Misuse, want.MisuseReason = true, "sold lists"
 	for _, want := range []Account{want, other} {
 		if got, err := s.AccountByID(t.Context(), want.ID); err != nil || got != want {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)

@@ -168,11 +168,6 @@ func (s *Store) Bills(ctx context.Context, accountID string) ([]account.Bill, er
 	return list(ctx, s.read, "bills", scanBill, `SELECT `+billColumns+` FROM bills b WHERE b.account_id = $1 ORDER BY b.period_start`, accountID)
 }
 
-// OpenOrders lists what waits for payment or activation, of all accounts.
-func (s *Store) OpenOrders(ctx context.Context) ([]account.Order, error) {
-	return list(ctx, s.read, "orders", scanOrder, `SELECT `+orderColumns+` FROM orders o WHERE o.state IN ('waiting', 'paid') ORDER BY o.id`)
-}
-
 // Orders lists an account's orders, oldest first.
 func (s *Store) Orders(ctx context.Context, accountID string) ([]account.Order, error) {
 	return list(ctx, s.read, "orders", scanOrder, `SELECT `+orderColumns+` FROM orders o WHERE o.account_id = $1 ORDER BY o.id`, accountID)
