@@ -183,7 +183,7 @@ func TestOnceOverNodes(t *testing.T) {
 	if got, want := a.counts(), (counts{10, 10, 10, 10, 10}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	list, err := a.Store.Told(t.Context(), alice.ID, start)
+	list, err := a.Store.Told(t.Context(), alice.ID)
 	if err != nil || len(list) != 10 {
 		t.Errorf("told %+v, %v", list, err)
 	}
