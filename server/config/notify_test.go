@@ -1,6 +1,9 @@
 package config
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestSender(t *testing.T) {
 	c := Default()
@@ -10,5 +13,30 @@ func TestSender(t *testing.T) {
 	c.Notify.From = "Reports <r@relay.example>"
 	if got := c.Sender(); got != c.Notify.From {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestNotifyChecks: whatever would make a letter that cannot be sent or read.
+func TestNotifyChecks(t *testing.T) {
+	for _, c := range []struct {
+		n   Notify
+		say string
+	}{
+		{Notify{}, ""},
+		{Notify{Operator: "ops@example.com", Payment: "Pay to IBAN XX00 and name {order}.", PaymentLink: "https://pay.example/{order}?a={account}"}, ""},
+		{Notify{Operator: "ops"}, "notify.operator"},
+		{Notify{Operator: "ops@müller.example"}, "notify.operator"},
+		{Notify{From: "nobody"}, "notify.from"},
+		{Notify{Payment: "two\nlines"}, "notify.payment:"},
+		{Notify{Payment: "name {oder}"}, "notify.payment:"},
+		{Notify{Payment: strings.Repeat("x", 501)}, "notify.payment:"},
+		{Notify{PaymentLink: "pay.example/{order}"}, "notify.payment_link"},
+		{Notify{PaymentLink: "https://pay.example/{orders}"}, "notify.payment_link"},
+		{Notify{PaymentLink: "javascript:alert(1)"}, "notify.payment_link"},
+	} {
+		err := c.n.check()
+		if (err == nil) != (c.say == "") || err != nil && !strings.Contains(err.Error(), c.say) {
+			t.Errorf("%+v: %v, want %q", c.n, err, c.say)
+		}
 	}
 }

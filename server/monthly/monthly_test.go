@@ -90,8 +90,7 @@ func TestRead(t *testing.T) {
 			{Address: "full@x.example", Kind: notify.MailboxFull, Reply: "552 5.2.2 no", At: november.Add(time.Hour), Times: 1},
 		},
 	}
-	want.Month = got.Month
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(Month{MonthReport: want}, got); diff != "" {
 		t.Error(diff)
 	}
 	for month, want := range map[string]error{"2026-09": ErrNone, "2026-13": ErrMonth, "": ErrMonth, "2026-1": ErrMonth, "2026-11-01": ErrMonth} {

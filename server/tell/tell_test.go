@@ -246,7 +246,7 @@ func TestAllOrNothing(t *testing.T) {
 
 // large is a report whose mail is a file, not a row.
 func large() notify.MonthReport {
-	r := notify.MonthReport{Month: start, Use: usage.Use, Failed: 10_000}
+	r := notify.MonthReport{Use: usage.Use, Failed: 10_000}
 	for range 10_000 {
 		r.Addresses = append(r.Addresses, notify.FailedAddress{Address: "somebody@dst.example", Kind: notify.NoAddress, Reply: "550 5.1.1 no", At: start, Times: 1})
 	}
