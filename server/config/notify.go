@@ -46,7 +46,7 @@ func (n Notify) checkPayment() error {
 		errs = append(errs, fmt.Errorf("notify.payment: write it on one line, in at most %d letters, with {order} and {account} where they belong", longestPayment))
 	}
 	if n.PaymentLink != "" {
-		link := FillIn(n.PaymentLink, "o", "a")
+		link := fillIn(n.PaymentLink, "o", "a")
 		u, err := url.Parse(link)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || unknownWords(n.PaymentLink) || strings.ContainsFunc(link, unicode.IsSpace) {
 			errs = append(errs, fmt.Errorf("notify.payment_link: %q is not a web address: write one, with {order} and {account} where they belong", n.PaymentLink))
@@ -56,10 +56,14 @@ func (n Notify) checkPayment() error {
 }
 
 // unknownWords says that the text has braces around something else.
-func unknownWords(text string) bool { return strings.ContainsAny(FillIn(text, "", ""), "{}") }
+func unknownWords(text string) bool { return strings.ContainsAny(fillIn(text, "", ""), "{}") }
 
-// FillIn puts an order and an account's name into how to pay.
-func FillIn(text, order, account string) string {
+// Pay is how an account's order is paid: in words, and as a web address.
+func (n Notify) Pay(order, account string) (how, link string) {
+	return fillIn(n.Payment, order, account), fillIn(n.PaymentLink, url.QueryEscape(order), url.QueryEscape(account))
+}
+
+func fillIn(text, order, account string) string {
 	return strings.NewReplacer("{order}", order, "{account}", account).Replace(text)
 }
 

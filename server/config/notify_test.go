@@ -40,3 +40,13 @@ func TestNotifyChecks(t *testing.T) {
 		}
 	}
 }
+
+func TestPay(t *testing.T) {
+	n := Notify{Payment: "Name {order} of {account}.", PaymentLink: "https://pay.example/{order}?a={account}"}
+	if how, link := n.Pay("01AB", "a+b@c"); how != "Name 01AB of a+b@c." || link != "https://pay.example/01AB?a=a%2Bb%40c" {
+		t.Errorf("%q, %q", how, link)
+	}
+	if how, link := (Notify{}).Pay("01AB", "a"); how+link != "" {
+		t.Errorf("nothing set: %q, %q", how, link)
+	}
+}

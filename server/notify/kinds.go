@@ -155,9 +155,9 @@ func (p PaymentReceived) heading() heading {
 
 // CreditGranted says that unused mail is kept.
 type CreditGranted struct {
-	Credit  Volume // one of both
-	Reason  string // "5 GB surcharge of November 2026"
-	Expires time.Time
+	Credit  Volume    // one of both
+	Reason  string    // "5 GB surcharge of November 2026"
+	Expires time.Time // zero: the plan has no end
 }
 
 func (CreditGranted) heading() heading { return heading{"credit_granted", Info, ""} }

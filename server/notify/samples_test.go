@@ -78,6 +78,7 @@ func samples() map[string]Notice {
 		"payment_received":     PaymentReceived{"2026-0118", "Plan Standard, a year", money.Amount{Minor: 5000, Currency: "JPY"}, "Standard", november, december.AddDate(1, 0, 0)},
 		"credit_granted":       CreditGranted{Volume{Bytes: 2 * units.GB}, "5 GB surcharge of November 2026", december.AddDate(0, 6, 0)},
 		"credit_granted-mails": CreditGranted{Volume{Emails: 4000}, "Unlimited Entry, one month", december.AddDate(0, 6, 0)},
+		"credit_granted-ever":  CreditGranted{Volume{Bytes: 500 * units.MB}, "1 GB surcharge of November 2026", time.Time{}},
 		"held":                 Held{"many complaints"},
 		"held-no-reason":       Held{},
 		"released":             Released{},
