@@ -120,7 +120,7 @@ func TestTold(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	notices, err := n.Store.Notices(t.Context(), alice.ID, 0, 10)
-	if err != nil || len(notices) != 1 || notices[0].Kind != "usage" || notices[0].Key != "usage" || !strings.Contains(notices[0].Body, "100 e-mails") {
+	if err != nil || len(notices) != 1 || notices[0].Kind != "usage" || notices[0].Key != "steps" || !strings.Contains(notices[0].Body, "100 e-mails") {
 		t.Errorf("notices %+v, %v", notices, err)
 	}
 	due, err := n.Store.NextDue(t.Context(), store.DueQuery{Lane: "kunde.example", Now: time.Now()})
