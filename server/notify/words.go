@@ -85,6 +85,7 @@ func (w *writer) funcs() text.FuncMap {
 		"day":      func(t time.Time) string { return t.In(w.letter.Zone).Format("2 January 2006") },
 		"last":     func(end time.Time) string { return end.Add(-1).In(w.letter.Zone).Format("2 January 2006") },
 		"at":       func(t time.Time) string { return t.In(w.letter.Zone).Format("2 January 2006, 15:04") },
+		"percent":  func(n int) int64 { return int64(n) },
 		"midnight": func(t time.Time) bool { return t.In(w.letter.Zone).Format("1504") == "0000" },
 		"whole":    func(u Use) bool { return wholeMonth(w.letter.Zone, u.Start, u.End) },
 		"span":     func(u Use) string { return Span(w.letter.Zone, u.Start, u.End) },
