@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,34 +21,6 @@ import (
 	"servicesmtp.net/companion/server/store"
 	"servicesmtp.net/companion/server/store/storetest"
 )
-
-// TestRun: a pass a minute after the start and every quarter of an hour, also
-// after one that failed; the end comes at once.
-func TestRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithCancel(t.Context())
-		begin := time.Now()
-		var at []time.Duration
-		s := &Steward{Options: Options{Log: slog.New(slog.DiscardHandler)}}
-		s.run = func(context.Context) error {
-			at = append(at, time.Since(begin))
-			return []error{nil, ErrBusy, errors.New("broken"), nil}[len(at)%4]
-		}
-		var all sync.WaitGroup
-		all.Go(func() {
-			if err := s.Run(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-		time.Sleep(62 * time.Minute)
-		stop()
-		all.Wait()
-		want := []time.Duration{time.Minute, 16 * time.Minute, 31 * time.Minute, 46 * time.Minute, 61 * time.Minute}
-		if !slices.Equal(at, want) {
-			t.Errorf("passes at %v, want %v", at, want)
-		}
-	})
-}
 
 // TestOneReportForADay: of the steps passed in a day one is told, the highest,
 // at six o'clock of the account's zone; a warning comes at once.
