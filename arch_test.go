@@ -83,6 +83,7 @@ var rules = map[string]rule{
 	"server/accept":          {with("server/account", "server/pace", "server/store", "server/billing"), "the one transaction"},
 	"server/monthly":         {with("server/account", "server/notify", "server/store"), "reads the figures of a month; no rules"},
 	"server/tell":            {with("server/account", "server/accept", "server/billing", "server/notify", "server/store"), "notice and mail in one transaction; no rules"},
+	"server/steward":         {with("server/accept", "server/account", "server/billing", "server/monthly", "server/notify", "server/store", "server/tell"), "when accounts are reviewed, closed and told; no rules, no SQL; accept only to make a teller for tests"},
 	"server/submission":      {with("server/accept", "server/account", "server/billing", "server/store"), "SMTP in"},
 	"server/delivery":        {with("server/store"), "SMTP out; does not know the queue"},
 	"server/queue":           {with("server/store", "server/delivery"), "decides when delivery runs"},
@@ -91,7 +92,7 @@ var rules = map[string]rule{
 	"server/authority":       {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":           {with("server/store"), "passwords and tokens"},
 	"server/metrics":         {with("server/accept", "server/delivery", "server/store"), "counts, decides nothing; nobody but the composition root knows it"},
-	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login", "server/notify", "server/tell", "server/monthly", "server/backup", "server/pace"),
+	"server/api": {with("server/account", "server/accept", "server/billing", "server/store", "server/queue", "server/login", "server/notify", "server/tell", "server/monthly", "server/backup", "server/pace", "server/steward"),
 		"JSON over the store; generates relayclient/openapi.yaml"},
 
 	"cmd/companionctl": {with("app/*", "app"), "composition root: terminal"},

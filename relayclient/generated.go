@@ -1068,7 +1068,7 @@ type MonthReport struct {
 	// BytesLimit 0: none
 	BytesLimit int64 `json:"bytes_limit"`
 
-	// ClosedAt When the month was closed; missing: its bill is not known yet
+	// ClosedAt When the month was closed; missing: it is not, or belongs to periods that reach into other months
 	ClosedAt *time.Time `json:"closed_at,omitempty"`
 
 	// Days Days on which anything was sent, oldest first
@@ -1086,7 +1086,7 @@ type MonthReport struct {
 	// Month YYYY-MM in the account's zone
 	Month string `json:"month"`
 
-	// Percent Of the plan's allowance
+	// Percent Of the plan's allowance; once the month is closed, of the plan that it is billed by
 	Percent int64 `json:"percent"`
 
 	// Plan Title of the plan

@@ -128,7 +128,9 @@ func (inv *invocation) direct(l *flock.Flock) (*administration, error) {
 	}
 	// Nothing is accepted here; what is posted leaves when a relay serves.
 	acceptor := accept.New(accept.Options{Store: st, Catalogue: plans, Lanes: q, Route: q.Lane, Log: log})
-	handler := api.NewAdmin(api.AdminOptions{Store: st, Plans: plans, Queue: q, PerMinute: cfg.Limits.RecipientsPerMinute, Teller: newTeller(st, acceptor, cfg, nil, log), Log: log})
+	teller := newTeller(st, acceptor, cfg, nil, log)
+	handler := api.NewAdmin(api.AdminOptions{Store: st, Plans: plans, Queue: q, PerMinute: cfg.Limits.RecipientsPerMinute, Teller: teller,
+		Steward: newSteward(st, plans, teller, cfg, nil, log), Log: log})
 	return &administration{
 		http:  &http.Client{Transport: inProcess{handler}},
 		store: st,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"net/mail"
 	"os"
 	"path/filepath"
@@ -125,4 +126,59 @@ func TestReportShow(t *testing.T) {
 			t.Errorf("%s: %+v", args, r)
 		}
 	}
+}
+
+// TestReportRun: what a dry run says is what a run does, once, whether the
+// relay runs or not.
+func TestReportRun(t *testing.T) {
+	p := newPlace(t)
+	p.must("secret-of-alice\n", "account", "add", "alice", "--plan", "standard", "--email", "alice@kunde.example", "--zone", "Europe/Rome", "--password-stdin")
+	st := p.open()
+	alice, err := st.AccountByName(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, october, november := time.Date(2025, 3, 1, 9, 0, 0, 0, time.UTC), time.Date(2025, 9, 30, 22, 0, 0, 0, time.UTC), time.Date(2025, 10, 31, 23, 0, 0, 0, time.UTC)
+	for _, e := range []struct {
+		query string
+		args  []any
+	}{
+		{`UPDATE subscriptions SET since = $1, starts_at = $1, ends_at = $2 WHERE account_id = $3`, []any{begin.UnixMicro(), begin.AddDate(10, 0, 0).UnixMicro(), alice.ID}},
+		{`INSERT INTO usage_periods (account_id, period_start, period_end, emails, bytes) VALUES ($1, $2, $3, 60000, 1200000000)`, []any{alice.ID, october.UnixMicro(), november.UnixMicro()}},
+		{`INSERT INTO usage_days (account_id, day, emails, bytes) VALUES ($1, '2025-10-20', 60000, 1200000000)`, []any{alice.ID}},
+	} {
+		if _, err := st.Writer().Exec(e.query, e.args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report-run-dry.txt", p.must("", "report", "run", "--dry-run"))
+	golden(t, "report-run-dry.json", p.must("", "report", "run", "alice", "--dry-run", "--json"))
+	for args, say := range map[string]string{"bob": "no account", "@service": "own account", "--month 2025-13": "2026-11", "alice --again": "name both", "--again --month 2025-10": "name both"} {
+		if r := p.command("", append([]string{"report", "run"}, strings.Fields(args)...)...); r.code != exitFailed || !strings.Contains(r.stderr, say) {
+			t.Errorf("%s: %+v", args, r)
+		}
+	}
+	if out := p.must("", "report", "run", "alice", "--month", "2025-09"); !strings.Contains(out, "sent: 0.") {
+		t.Errorf("another month: %s", out)
+	}
+	golden(t, "report-run.txt", p.must("", "report", "run", "alice", "--month", "2025-10"))
+	r := p.serve()
+	if out := p.must("", "report", "run"); !strings.Contains(out, "closed: 0. Notices that were sent: 0.") {
+		t.Errorf("a second time: %s", out)
+	}
+	if out := p.must("", "report", "run", "alice", "--month", "2025-10", "--again"); !strings.Contains(out, "sent: 1.") {
+		t.Errorf("again: %s", out)
+	}
+	var month struct {
+		ClosedAt *time.Time `json:"closed_at"`
+		Percent  int64
+		Bill     struct{ Tier string }
+	}
+	if err := json.Unmarshal([]byte(p.must("", "report", "show", "alice", "2025-10", "--json")), &month); err != nil || month.ClosedAt == nil || month.Percent != 240 || month.Bill.Tier != "2 GB" {
+		t.Errorf("%+v, %v", month, err)
+	}
+	r.end(syscall.SIGTERM)
 }

@@ -27,6 +27,7 @@ import (
 	"servicesmtp.net/companion/server/login"
 	"servicesmtp.net/companion/server/metrics"
 	"servicesmtp.net/companion/server/queue"
+	"servicesmtp.net/companion/server/steward"
 	"servicesmtp.net/companion/server/store"
 	"servicesmtp.net/companion/server/submission"
 	"servicesmtp.net/companion/server/tell"
@@ -116,6 +117,7 @@ type relay struct {
 	queue    *queue.Queue
 	smtp     *submission.Server
 	teller   *tell.Teller
+	steward  *steward.Steward
 	api      *api.Server
 	admin    *api.Admin
 	metrics  *metrics.Metrics
@@ -152,7 +154,8 @@ func newRelay(st *store.Store, data string, cfg config.Config, plans account.Cat
 			PerMinute: cfg.Limits.RecipientsPerMinute, PerProvider: cfg.Limits.PerProvider},
 	})
 	r.teller = newTeller(st, r.acceptor, cfg, r.api.Wake, log)
-	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Teller: r.teller, PerMinute: cfg.Limits.RecipientsPerMinute,
+	r.steward = newSteward(st, plans, r.teller, cfg, r.metrics, log)
+	r.admin = api.NewAdmin(api.AdminOptions{Store: r.store, Plans: plans, Queue: r.queue, Teller: r.teller, Steward: r.steward, PerMinute: cfg.Limits.RecipientsPerMinute,
 		Log: log, Backup: backups(st, data, cfg)})
 	return r, nil
 }
@@ -160,6 +163,15 @@ func newRelay(st *store.Store, data string, cfg config.Config, plans account.Cat
 // newTeller makes what writes to customers.
 func newTeller(st *store.Store, a *accept.Acceptor, cfg config.Config, wake func(accountID string), log *slog.Logger) *tell.Teller {
 	return tell.New(tell.Options{Store: st, Post: a, Hostname: cfg.Submission.Hostname, From: cfg.Sender(), Mail: cfg.Notify.Mail, Wake: wake, Log: log})
+}
+
+// newSteward makes what looks after the accounts; nobody may count what it does.
+func newSteward(st *store.Store, plans account.Catalogue, t *tell.Teller, cfg config.Config, m *metrics.Metrics, log *slog.Logger) *steward.Steward {
+	o := steward.Options{Store: st, Plans: plans, Teller: t, Operator: cfg.Notify.Operator, Pay: cfg.Notify.Pay, Log: log}
+	if m != nil {
+		o.Passed, o.Told = m.Passed, m.Told
+	}
+	return steward.New(o)
 }
 
 // newQueue makes the queue with the route that the settings name.
@@ -268,6 +280,7 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 			front.Go(func() error { return r.api.Run(ctx, apiListener, r.tls) })
 			front.Go(func() error { return r.admin.Run(ctx, controlListener) })
 			front.Go(func() error { return r.sweep(ctx) })
+			front.Go(func() error { return r.steward.Run(ctx) })
 			if r.cfg.API.Metrics != "" {
 				front.Go(func() error { return r.metrics.Run(ctx, metricsListener, r.api.HealthHandler()) })
 			}

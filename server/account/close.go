@@ -110,7 +110,7 @@ func (b *Bill) bill(p Plan) {
 	if b.Surcharged == 0 {
 		return
 	}
-	if !p.overusable() {
+	if !p.Overusable() {
 		b.Surcharged, b.Uncovered = 0, b.Surcharged
 		return
 	}

@@ -17,7 +17,7 @@ const NoLimit = math.MaxInt64
 // plan's number limits bytes and e-mails, see Use.
 func (p Plan) Limit(policy Policy, credit int64) Charge {
 	most := p.Allowance()
-	if policy != Stop && policy != Block && p.overusable() {
+	if policy != Stop && policy != Block && p.Overusable() {
 		most = max(most, int64(p.Tiers[len(p.Tiers)-1].Bytes))
 	}
 	most = add(most, max(0, credit))
@@ -27,8 +27,8 @@ func (p Plan) Limit(policy Policy, credit int64) Charge {
 	return Charge{Emails: most, Bytes: NoLimit}
 }
 
-// overusable says that the plan may be overused for a surcharge.
-func (p Plan) overusable() bool { return p.Kind == Bandwidth && !p.Monthly && len(p.Tiers) > 0 }
+// Overusable says that the plan may be overused for a surcharge.
+func (p Plan) Overusable() bool { return p.Kind == Bandwidth && !p.Monthly && len(p.Tiers) > 0 }
 
 // Fits says that so much more stays within the limit. It compares by
 // subtraction: used may be above the limit after a change of plan or policy,

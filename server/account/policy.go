@@ -26,7 +26,7 @@ func (p Plan) AtLimit(policy Policy) AtLimit {
 		return LimitCutOff
 	case policy == Block:
 		return LimitBlock
-	case policy == Stop || !p.overusable():
+	case policy == Stop || !p.Overusable():
 		return LimitStop
 	}
 	return LimitSurcharge
@@ -50,7 +50,7 @@ func (r Rows) MayChoose(c Catalogue, policy Policy, now time.Time) error {
 			continue
 		}
 		p, ok := c.Plan(s.Plan)
-		if ok && p.overusable() {
+		if ok && p.Overusable() {
 			return nil
 		}
 		name = s.Plan

@@ -19,6 +19,8 @@ const (
 	NoticeRenewal    NoticeKind = "renewal"    // the plan ends in 30 or 7 days
 	NoticeEnded      NoticeKind = "ended"      // the plan ended, and nothing follows
 	NoticeActivation NoticeKind = "activation" // to the operator: a paid order waits
+	NoticeBlocked    NoticeKind = "blocked"    // nothing more is taken; see ReviewLimit
+	NoticeAgain      NoticeKind = "again"      // it is, since a new period began
 )
 
 // NoticeKey names a notice: each is sent once.
@@ -28,7 +30,7 @@ type NoticeKey struct {
 	// activation the instant of the payment.
 	Start time.Time
 	// Step is the percentage for usage, near and over, the day as YYYYMMDD for
-	// heavy, the days before the end for renewal, else 0.
+	// heavy, the days before the end for renewal, the limit for blocked, else 0.
 	Step int
 	// OrderID is the order of an activation, else empty.
 	OrderID string
@@ -140,29 +142,9 @@ func (r Rows) reviewUse(p Plan, s Subscription, sent []NoticeKey, now time.Time)
 // reviewDay is about today's use against the account's own history.
 func (r Rows) reviewDay(p Plan, s Subscription, history []DayUse, now time.Time) []Notice {
 	today := Day(r.zone(), now)
-	var use int64
-	var earlier []DayUse
-	for _, d := range history {
-		switch n := p.Use(d.Used); {
-		case d.Day == today:
-			use = n
-		case d.Day < today && n > 0:
-			earlier = append(earlier, d)
-		}
-	}
-	slices.SortFunc(earlier, func(a, b DayUse) int {
-		if a.Day > b.Day {
-			return -1
-		}
-		return 1
-	})
-	earlier = earlier[:min(len(earlier), heavyDays)]
-	var all int64
-	for _, d := range earlier {
-		all = add(all, p.Use(d.Used))
-	}
-	n := int64(len(earlier))
-	if n < heavyHistory || mul(use, n) <= mul(heavyTimes, all) || mul(use, 100) <= mul(p.Allowance(), heavyPercent) {
+	use := p.Use(On(history, today))
+	usual := p.Usual(history, today)
+	if usual.Days < heavyHistory || mul(use, usual.Days) <= mul(heavyTimes, usual.use) || mul(use, 100) <= mul(p.Allowance(), heavyPercent) {
 		return nil
 	}
 	start, end := r.Period(p, s, now)

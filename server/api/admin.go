@@ -20,6 +20,7 @@ import (
 	"servicesmtp.net/companion/server/billing"
 	"servicesmtp.net/companion/server/login"
 	"servicesmtp.net/companion/server/notify"
+	"servicesmtp.net/companion/server/steward"
 	"servicesmtp.net/companion/server/store"
 	"servicesmtp.net/companion/server/tell"
 )
@@ -31,6 +32,8 @@ type AdminOptions struct {
 	Queue  Queue
 	Teller *tell.Teller // nil: one that sends no mail and wakes nobody
 	Log    *slog.Logger
+
+	Steward *steward.Steward // nil: one of the teller's
 
 	PerMinute int64 // recipients of an account that has no rate of its own; 0: no rate
 
@@ -52,6 +55,9 @@ func NewAdmin(o AdminOptions) *Admin {
 	if o.Teller == nil {
 		o.Teller = tell.New(tell.Options{Store: o.Store, Log: o.Log})
 	}
+	if o.Steward == nil {
+		o.Steward = steward.New(steward.Options{Store: o.Store, Plans: o.Plans, Teller: o.Teller, Log: o.Log})
+	}
 	a := &Admin{AdminOptions: o, billing: &billing.Billing{Store: o.Store, Plans: o.Plans}, mux: http.NewServeMux(), backups: newBackups()}
 	a.mux.HandleFunc("GET /backup", a.makeBackup)
 	for pattern, handle := range map[string]adminCall{
@@ -64,6 +70,7 @@ func NewAdmin(o AdminOptions) *Admin {
 		"GET /accounts/{name}/reports/{month}": a.showReport,
 		"GET /queue":                           a.listQueue,
 		"POST /queue/{action}":                 a.changeQueue,
+		"POST /reports/run":                    a.runReports,
 	} {
 		a.mux.Handle(pattern, a.answer(handle))
 	}

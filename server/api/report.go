@@ -24,13 +24,13 @@ type MonthReport struct {
 	Emails      int64       `json:"emails"`
 	Bytes       int64       `json:"bytes"`
 	Average     int64       `json:"average_bytes" doc:"Size of an e-mail"`
-	Percent     int64       `json:"percent" doc:"Of the plan's allowance"`
+	Percent     int64       `json:"percent" doc:"Of the plan's allowance; once the month is closed, of the plan that it is billed by"`
 	EmailsLimit int64       `json:"emails_limit" doc:"0: none"`
 	BytesLimit  int64       `json:"bytes_limit" doc:"0: none"`
 	Days        []UsageDay  `json:"days" nullable:"false" doc:"Days on which anything was sent, oldest first"`
 	Failed      int64       `json:"failed_addresses" doc:"Addresses in error, each once"`
 	Kinds       []KindCount `json:"errors_by_kind" nullable:"false"`
-	ClosedAt    *time.Time  `json:"closed_at,omitempty" doc:"When the month was closed; missing: its bill is not known yet"`
+	ClosedAt    *time.Time  `json:"closed_at,omitempty" doc:"When the month was closed; missing: it is not, or belongs to periods that reach into other months"`
 	Bill        *Bill       `json:"bill,omitempty" doc:"Missing: nothing is to be paid, or the month is not closed"`
 }
 
@@ -65,7 +65,7 @@ func (s *Server) report(ctx context.Context, in *reportIn) (*out[MonthReport], e
 	return &out[MonthReport]{Body: viewMonth(in.Month, r)}, nil
 }
 
-func viewMonth(month string, r notify.MonthReport) MonthReport {
+func viewMonth(month string, r monthly.Month) MonthReport {
 	v := MonthReport{Month: month, Plan: r.Use.Plan, From: r.Use.Start, To: r.Use.End, Emails: r.Use.Used.Emails, Bytes: int64(r.Use.Used.Bytes),
 		Average: int64(r.Use.Used.Average()), Percent: r.Use.Percent, EmailsLimit: r.Use.Allowance.Emails, BytesLimit: int64(r.Use.Allowance.Bytes),
 		Days: make([]UsageDay, 0, len(r.Days)), Failed: r.Failed, Kinds: make([]KindCount, 0, len(r.Kinds))}
@@ -74,6 +74,9 @@ func viewMonth(month string, r notify.MonthReport) MonthReport {
 	}
 	for _, k := range r.Kinds {
 		v.Kinds = append(v.Kinds, KindCount{Kind: string(k.Kind), Count: k.Count})
+	}
+	if !r.ClosedAt.IsZero() {
+		v.ClosedAt = &r.ClosedAt
 	}
 	if b := r.Bill; b != nil {
 		v.Bill = &Bill{Tier: b.Tier, AmountMinor: b.Amount.Minor, Currency: b.Amount.Currency, Reference: b.Reference,
@@ -106,12 +109,12 @@ func (a *Admin) showReport(r *http.Request) (any, error) {
 	return ReportView{Report: viewMonth(month, report), Text: text}, nil
 }
 
-func readReport(ctx context.Context, st *store.Store, plans account.Catalogue, acc store.Account, month string) (notify.MonthReport, string, error) {
+func readReport(ctx context.Context, st *store.Store, plans account.Catalogue, acc store.Account, month string) (monthly.Month, string, error) {
 	r, err := monthly.Read(ctx, st, plans, acc, month)
 	if err != nil {
 		return r, "", err
 	}
-	paper := r
+	paper := r.MonthReport
 	paper.Addresses = nil // nothing is attached here
 	w, err := notify.Write(paper, notify.Letter{Account: acc.Name, Zone: account.Location(acc.Zone)})
 	text, _, _ := strings.Cut(w.Text, "\n-- \n") // what follows is about the mail

@@ -43,6 +43,7 @@ type Metrics struct {
 	calls                                *prometheus.HistogramVec
 	answers                              *prometheus.CounterVec
 	storeErrors                          prometheus.Counter
+	steward                              *steward
 }
 
 // New makes the counters; depth reads what waits.
@@ -66,6 +67,7 @@ func New(version string, depth Depth) *Metrics {
 	m.deliveries = vector("deliveries_total", "Recipients attempted, by result.", "result")
 	m.unreachable = counter("unreachable_total", "Next hosts that could not be connected to.")
 	m.answers = vector("api_answers_total", "Answers of the API, by call and status.", "call", "code")
+	m.steward = newSteward(m.registry, time.Now())
 	m.storeErrors = counter("store_errors_total", "Failures of our own, mostly the store's.")
 	for _, r := range reasons {
 		m.refused.WithLabelValues(r)

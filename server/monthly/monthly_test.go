@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"servicesmtp.net/companion/internal/money"
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/notify"
@@ -90,8 +91,7 @@ func TestRead(t *testing.T) {
 			{Address: "full@x.example", Kind: notify.MailboxFull, Reply: "552 5.2.2 no", At: november.Add(time.Hour), Times: 1},
 		},
 	}
-	want.Month = got.Month
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(Month{MonthReport: want}, got); diff != "" {
 		t.Error(diff)
 	}
 	for month, want := range map[string]error{"2026-09": ErrNone, "2026-13": ErrMonth, "": ErrMonth, "2026-1": ErrMonth, "2026-11-01": ErrMonth} {
@@ -132,5 +132,54 @@ func TestManyAddresses(t *testing.T) {
 	r, err := Read(t.Context(), w.st, account.Default(), w.a, "2026-11")
 	if err != nil || r.Failed != all || len(r.Addresses) != MaxAddresses || r.More() != 7 || len(r.Kinds) != 1 || r.Kinds[0].Count != all {
 		t.Errorf("%d of %d, %d more, %v, %v", len(r.Addresses), r.Failed, r.More(), r.Kinds, err)
+	}
+}
+
+// TestClosed: a month that was closed is measured as it was billed, whatever
+// the plan is by now; periods that are not the month's are not.
+func TestClosed(t *testing.T) {
+	w := newWorld(t, "mega")
+	w.sent("2026-11-10", 120_000, 1200*units.MB)
+	w.exec(`INSERT INTO subscriptions (id, account_id, contract, since, plan, starts_at, ends_at, state) VALUES ('s', 'a', 's', 0, 'standard', 0, NULL, 'active')`)
+	closed := december.Add(time.Hour)
+	period := func(start, end time.Time) {
+		w.exec(`DELETE FROM usage_periods`)
+		w.exec(`DELETE FROM bills`)
+		w.exec(`INSERT INTO usage_periods (account_id, period_start, period_end, emails, bytes, closed_at) VALUES ('a', $1, $2, 120000, 1200000000, $3)`,
+			store.Micros(start), store.Micros(end), store.Micros(closed))
+		w.exec(`INSERT INTO bills (account_id, period_start, period_end, plan, unit, used, allowance, consumed, surcharged, uncovered, tier, price, currency, order_id, granted)
+			VALUES ('a', $1, $2, 'standard', 'bytes', 1200000000, 500000000, 0, 700000000, 0, 2000000000, 1800, 'EUR', 'order', 500000000)`, store.Micros(start), store.Micros(end))
+	}
+	bill := &notify.Bill{Tier: "2 GB", Amount: money.Amount{Minor: 1800, Currency: "EUR"}, Credited: notify.Volume{Bytes: 500 * units.MB}, Reference: "order"}
+	mega, _ := account.Default().Plan("mega")
+	for _, c := range []struct {
+		name       string
+		start, end time.Time
+		closed     bool
+		bill       *notify.Bill
+		plan       string
+		percent    int64
+	}{
+		{"the month", november, december, true, bill, "Standard", 240},
+		{"its second half", november.AddDate(0, 0, 15), december, true, bill, mega.Title, int64(account.Percent(int64(1200*units.MB), mega.Allowance()))},
+		{"its first half", november, december.AddDate(0, 0, -15), false, bill, mega.Title, int64(account.Percent(int64(1200*units.MB), mega.Allowance()))},
+		{"30 days over its end", november.AddDate(0, 0, 9), december.AddDate(0, 0, 9), false, nil, mega.Title, int64(account.Percent(int64(1200*units.MB), mega.Allowance()))},
+	} {
+		period(c.start, c.end)
+		m, err := Read(t.Context(), w.st, account.Default(), w.a, "2026-11")
+		if err != nil || m.ClosedAt.Equal(closed) != c.closed || m.Use.Plan != c.plan || m.Use.Percent != c.percent {
+			t.Errorf("%s: %+v, closed %v, %v", c.name, m.Use, m.ClosedAt, err)
+		}
+		if diff := cmp.Diff(c.bill, m.Bill); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+		all, err := w.st.ClosedPeriods(t.Context(), "a")
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		r, err := Period(t.Context(), w.st, account.Default(), w.a, all[0])
+		if err != nil || r.Use.Percent != 240 || r.Use.Used.Emails != 120_000 || !r.Use.Start.Equal(c.start) || !r.Use.End.Equal(c.end) || r.Bill == nil {
+			t.Errorf("%s: %+v, %v", c.name, r, err)
+		}
 	}
 }

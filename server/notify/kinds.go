@@ -39,7 +39,7 @@ type UsageStep struct {
 	Step int // 10, 20, ...
 }
 
-func (UsageStep) heading() heading { return heading{"usage", Info, keyUsage} }
+func (UsageStep) heading() heading { return heading{"usage", Info, keySteps} }
 
 // NearLimit says that the allowance is nearly used.
 type NearLimit struct {
@@ -121,7 +121,7 @@ func (Ended) heading() heading { return heading{"ended", Action, keySubscription
 type PaymentRequest struct {
 	Reference string // to be named with the payment
 	Item      string // what it is for
-	Month     string // of a surcharge, as "November 2026"; "": of none
+	Month     string // of a surcharge, as Span writes it; "": of none
 	Amount    money.Amount
 	Due       time.Time
 	How       string // how to pay, in the operator's words
@@ -155,9 +155,9 @@ func (p PaymentReceived) heading() heading {
 
 // CreditGranted says that unused mail is kept.
 type CreditGranted struct {
-	Credit  Volume // one of both
-	Reason  string // "5 GB surcharge of November 2026"
-	Expires time.Time
+	Credit  Volume    // one of both
+	Reason  string    // "5 GB surcharge of November 2026"
+	Expires time.Time // zero: the plan has no end
 }
 
 func (CreditGranted) heading() heading { return heading{"credit_granted", Info, ""} }
@@ -181,3 +181,16 @@ func (Closed) heading() heading { return heading{"blocked", Action, keyStatus} }
 type Opened struct{}
 
 func (Opened) heading() heading { return heading{"unblocked", Info, keyStatus} }
+
+// ActivationDue says to the operator that a paid order waits.
+type ActivationDue struct {
+	Account string // name of the customer's
+	Order   string
+	Plan    string // title
+	Paid    time.Time
+	Latest  time.Time // when it must be active
+}
+
+func (a ActivationDue) heading() heading {
+	return heading{"activation", Action, "activation " + a.Order}
+}

@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"servicesmtp.net/companion/internal/csvsafe"
-
 	"servicesmtp.net/companion/internal/money"
 )
 
-// MonthReport is the report at the end of a month.
+// MonthReport is the report at the end of a period: a calendar month, or what
+// Use.Start and Use.End say.
 type MonthReport struct {
-	Month     time.Time // any moment of it
 	Use       Use
 	Days      []Day // on which anything was sent, oldest first
 	Kinds     []KindCount
@@ -69,5 +68,36 @@ func (r MonthReport) attachments(l Letter) ([]Attachment, error) {
 	if err := w.Write(rows...); err != nil {
 		return nil, err
 	}
-	return []Attachment{{Name: "addresses-in-error-" + r.Month.In(l.Zone).Format("2006-01") + ".csv", Type: "text/csv; charset=utf-8; header=present", Data: b.Bytes()}}, nil
+	return []Attachment{{Name: "addresses-in-error-" + fileSpan(l.Zone, r.Use.Start, r.Use.End) + ".csv", Type: "text/csv; charset=utf-8; header=present", Data: b.Bytes()}}, nil
+}
+
+// wholeMonth says that the span is a calendar month of the zone. Where clocks
+// change at midnight it may begin up to an hour later.
+func wholeMonth(zone *time.Location, start, end time.Time) bool {
+	first, after := start.In(zone), end.In(zone)
+	return first.Day() == 1 && first.Hour() <= 1 && after.Day() == 1 && after.Hour() <= 1 && sameMonth(first, after.AddDate(0, 0, -1))
+}
+
+func sameMonth(a, b time.Time) bool { return a.Year() == b.Year() && a.Month() == b.Month() }
+
+// Span names a period: "November 2026", or its first and last day.
+func Span(zone *time.Location, start, end time.Time) string {
+	first, last := start.In(zone), end.Add(-1).In(zone)
+	switch {
+	case wholeMonth(zone, start, end):
+		return first.Format("January 2006")
+	case sameMonth(first, last):
+		return first.Format("2") + " to " + last.Format("2 January 2006")
+	case first.Year() == last.Year():
+		return first.Format("2 January") + " to " + last.Format("2 January 2006")
+	}
+	return first.Format("2 January 2006") + " to " + last.Format("2 January 2006")
+}
+
+// fileSpan names a period in a file's name.
+func fileSpan(zone *time.Location, start, end time.Time) string {
+	if wholeMonth(zone, start, end) {
+		return start.In(zone).Format("2006-01")
+	}
+	return start.In(zone).Format(time.DateOnly) + "-to-" + end.Add(-1).In(zone).Format(time.DateOnly)
 }

@@ -43,7 +43,8 @@ const (
 
 // Keys: a newer notice of the same key takes the place of the older ones.
 const (
-	keyUsage        = "usage"
+	keySteps        = "steps"
+	keyUsage        = "usage" // of the limit: a step that comes after a warning leaves the warning there
 	keyHeavy        = "heavy"
 	keyStatus       = "status"
 	keySubscription = "subscription"

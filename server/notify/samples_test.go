@@ -40,7 +40,7 @@ func choices(policy string) Choices {
 }
 
 func monthReport() MonthReport {
-	r := MonthReport{Month: november, Use: use(320), Failed: 3,
+	r := MonthReport{Use: use(320), Failed: 3,
 		Kinds: []KindCount{{NoAddress, 2}, {MailboxFull, 1}},
 		Addresses: []FailedAddress{
 			{"gone@dst.example", NoAddress, "550 5.1.1 no such user", november.Add(time.Hour), 3},
@@ -73,15 +73,19 @@ func samples() map[string]Notice {
 		"renewal_due-by-hand":  RenewalDue{"Standard", december, 1, money.Amount{}, ""},
 		"ended":                Ended{"Standard", december, "https://buy.example/renew"},
 		"month_report":         monthReport(),
-		"month_report-empty":   MonthReport{Month: november, Use: Use{Plan: "Standard", Allowance: standard, Start: november, End: december}},
+		"month_report-empty":   MonthReport{Use: Use{Plan: "Standard", Allowance: standard, Start: november, End: december}},
 		"payment_request":      PaymentRequest{"2026-0117", "Surcharge 2 GB", "November 2026", money.Amount{Minor: 123_450, Currency: "EUR"}, december, "Pay to IBAN XX00 0000 0000.", "https://pay.example/2026-0117"},
 		"payment_received":     PaymentReceived{"2026-0118", "Plan Standard, a year", money.Amount{Minor: 5000, Currency: "JPY"}, "Standard", november, december.AddDate(1, 0, 0)},
 		"credit_granted":       CreditGranted{Volume{Bytes: 2 * units.GB}, "5 GB surcharge of November 2026", december.AddDate(0, 6, 0)},
 		"credit_granted-mails": CreditGranted{Volume{Emails: 4000}, "Unlimited Entry, one month", december.AddDate(0, 6, 0)},
+		"credit_granted-ever":  CreditGranted{Volume{Bytes: 500 * units.MB}, "1 GB surcharge of November 2026", time.Time{}},
 		"held":                 Held{"many complaints"},
 		"held-no-reason":       Held{},
 		"released":             Released{},
 		"blocked":              Closed{"spam"},
 		"unblocked":            Opened{},
+		"month_report-30-days": MonthReport{Use: Use{Plan: "Entry, one month", Used: Volume{900, 9 * units.MB}, Allowance: Volume{9_000, 90 * units.MB}, Percent: 10,
+			Start: november.Add(228 * time.Hour), End: november.Add(948 * time.Hour)}, Days: []Day{{"2026-11-12", Volume{900, 9 * units.MB}}}},
+		"activation": ActivationDue{"office", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "Standard", november.Add(9 * time.Hour), november.Add(33 * time.Hour)},
 	}
 }

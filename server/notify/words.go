@@ -82,10 +82,13 @@ func (w *writer) funcs() text.FuncMap {
 		"money": func(m money.Amount) (string, error) {
 			return m.Format(func(n uint64) string { return w.printer.Sprintf("%d", n) })
 		},
-		"day":   func(t time.Time) string { return t.In(w.letter.Zone).Format("2 January 2006") },
-		"last":  func(end time.Time) string { return end.Add(-1).In(w.letter.Zone).Format("2 January 2006") },
-		"at":    func(t time.Time) string { return t.In(w.letter.Zone).Format("2 January 2006, 15:04") },
-		"month": func(t time.Time) string { return t.In(w.letter.Zone).Format("January 2006") },
+		"day":      func(t time.Time) string { return t.In(w.letter.Zone).Format("2 January 2006") },
+		"last":     func(end time.Time) string { return end.Add(-1).In(w.letter.Zone).Format("2 January 2006") },
+		"at":       func(t time.Time) string { return t.In(w.letter.Zone).Format("2 January 2006, 15:04") },
+		"percent":  func(n int) int64 { return int64(n) },
+		"midnight": func(t time.Time) bool { return t.In(w.letter.Zone).Format("1504") == "0000" },
+		"whole":    func(u Use) bool { return wholeMonth(w.letter.Zone, u.Start, u.End) },
+		"span":     func(u Use) string { return Span(w.letter.Zone, u.Start, u.End) },
 		"weekday": func(day string) (string, error) {
 			t, err := time.Parse(time.DateOnly, day)
 			return t.Format("Mon 2 Jan"), err

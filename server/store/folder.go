@@ -152,7 +152,7 @@ func (s *Store) eachFile(ctx context.Context, kind string, age time.Duration, fn
 	if err != nil {
 		return err
 	}
-	now, err := s.clock(kind, age)
+	now, err := s.fileClock(kind, age)
 	if err != nil {
 		return err
 	}
@@ -183,9 +183,9 @@ func (s *Store) eachFile(ctx context.Context, kind string, age time.Duration, fn
 	return nil
 }
 
-// clock is the time that a file gets that is written now. Without an age
+// fileClock is the time that a file gets that is written now. Without an age
 // nobody compares it.
-func (s *Store) clock(kind string, age time.Duration) (now time.Time, err error) {
+func (s *Store) fileClock(kind string, age time.Duration) (now time.Time, err error) {
 	if age <= 0 {
 		return time.Now().Add(100 * 365 * 24 * time.Hour), nil
 	}

@@ -45,7 +45,8 @@ type Told struct {
 	AccountID   string
 	PeriodStart time.Time
 	Kind        string
-	Step        int // 0 where there are none
+	Step        int    // 0 where there are none
+	OrderID     string // "" where it is about none
 	At          time.Time
 }
 
@@ -53,8 +54,8 @@ type Told struct {
 // when that was so already. Of two nodes at the same time one gets true: the
 // other waits for its commit, or takes its turn after a rollback.
 func (s *Store) Tell(ctx context.Context, tx *sql.Tx, t Told) (first bool, err error) {
-	res, err := tx.ExecContext(ctx, `INSERT INTO reports_sent (account_id, period_start, kind, step, at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (account_id, period_start, kind, step) DO NOTHING`, t.AccountID, Micros(t.PeriodStart), t.Kind, t.Step, Micros(t.At))
+	res, err := tx.ExecContext(ctx, `INSERT INTO reports_sent (account_id, period_start, kind, step, order_id, at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (account_id, period_start, kind, step, order_id) DO NOTHING`, t.AccountID, Micros(t.PeriodStart), t.Kind, t.Step, t.OrderID, Micros(t.At))
 	if err != nil {
 		return false, fmt.Errorf("remember report: %w", err)
 	}
@@ -65,25 +66,15 @@ func (s *Store) Tell(ctx context.Context, tx *sql.Tx, t Told) (first bool, err e
 	return n == 1, nil
 }
 
-// Told lists what an account was told about a period, oldest first.
-func (s *Store) Told(ctx context.Context, accountID string, periodStart time.Time) ([]Told, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT kind, step, at FROM reports_sent WHERE account_id = $1 AND period_start = $2
-		ORDER BY at, kind, step`, accountID, Micros(periodStart))
-	if err != nil {
-		return nil, fmt.Errorf("list reports: %w", err)
-	}
-	defer rows.Close()
-	var all []Told
-	for rows.Next() {
-		t := Told{AccountID: accountID, PeriodStart: periodStart}
-		var at int64
-		if err := rows.Scan(&t.Kind, &t.Step, &at); err != nil {
-			return nil, fmt.Errorf("list reports: %w", err)
-		}
-		t.At = Time(at)
-		all = append(all, t)
-	}
-	return all, rows.Err()
+// Told lists all that an account was told once, oldest period first.
+func (s *Store) Told(ctx context.Context, accountID string) ([]Told, error) {
+	return list(ctx, s.read, "reports", func(row scanner) (Told, error) {
+		t := Told{AccountID: accountID}
+		var start, at int64
+		err := row.Scan(&start, &t.Kind, &t.Step, &t.OrderID, &at)
+		t.PeriodStart, t.At = Time(start), Time(at)
+		return t, err
+	}, `SELECT period_start, kind, step, order_id, at FROM reports_sent WHERE account_id = $1 ORDER BY period_start, at, kind, step, order_id`, accountID)
 }
 
 // EachFailure calls fn for every recipient of the account that failed for good

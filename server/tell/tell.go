@@ -68,7 +68,8 @@ type News struct {
 // Once names what is told once of an account; the notice's kind belongs to it.
 type Once struct {
 	PeriodStart time.Time
-	Step        int // 0 where there are none
+	Step        int    // 0 where there are none
+	OrderID     string // "" where it is about none
 }
 
 // errTold undoes what was written for something that was told already.
@@ -129,7 +130,7 @@ func (t *Teller) write(ctx context.Context, accountID string, words notify.Writt
 // store is the one transaction.
 func (t *Teller) store(ctx context.Context, tx *sql.Tx, n News, words notify.Written, at time.Time, post *accept.Post) error {
 	if n.Once != nil {
-		first, err := t.Store.Tell(ctx, tx, store.Told{AccountID: n.Account.ID, PeriodStart: n.Once.PeriodStart, Kind: words.Kind, Step: n.Once.Step, At: at})
+		first, err := t.Store.Tell(ctx, tx, store.Told{AccountID: n.Account.ID, PeriodStart: n.Once.PeriodStart, Kind: words.Kind, Step: n.Once.Step, OrderID: n.Once.OrderID, At: at})
 		if err != nil {
 			return err
 		}

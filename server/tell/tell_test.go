@@ -120,7 +120,7 @@ func TestTold(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	notices, err := n.Store.Notices(t.Context(), alice.ID, 0, 10)
-	if err != nil || len(notices) != 1 || notices[0].Kind != "usage" || notices[0].Key != "usage" || !strings.Contains(notices[0].Body, "100 e-mails") {
+	if err != nil || len(notices) != 1 || notices[0].Kind != "usage" || notices[0].Key != "steps" || !strings.Contains(notices[0].Body, "100 e-mails") {
 		t.Errorf("notices %+v, %v", notices, err)
 	}
 	due, err := n.Store.NextDue(t.Context(), store.DueQuery{Lane: "kunde.example", Now: time.Now()})
@@ -183,7 +183,7 @@ func TestOnceOverNodes(t *testing.T) {
 	if got, want := a.counts(), (counts{10, 10, 10, 10, 10}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	list, err := a.Store.Told(t.Context(), alice.ID, start)
+	list, err := a.Store.Told(t.Context(), alice.ID)
 	if err != nil || len(list) != 10 {
 		t.Errorf("told %+v, %v", list, err)
 	}
@@ -246,7 +246,7 @@ func TestAllOrNothing(t *testing.T) {
 
 // large is a report whose mail is a file, not a row.
 func large() notify.MonthReport {
-	r := notify.MonthReport{Month: start, Use: usage.Use, Failed: 10_000}
+	r := notify.MonthReport{Use: usage.Use, Failed: 10_000}
 	for range 10_000 {
 		r.Addresses = append(r.Addresses, notify.FailedAddress{Address: "somebody@dst.example", Kind: notify.NoAddress, Reply: "550 5.1.1 no", At: start, Times: 1})
 	}
