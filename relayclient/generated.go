@@ -321,6 +321,30 @@ func (e OveragePolicyPolicy) Valid() bool {
 	}
 }
 
+// Defines values for PolicyAccountRateSource.
+const (
+	PolicyAccountRateSourceAccount PolicyAccountRateSource = "account"
+	PolicyAccountRateSourceNone    PolicyAccountRateSource = "none"
+	PolicyAccountRateSourcePlan    PolicyAccountRateSource = "plan"
+	PolicyAccountRateSourceRelay   PolicyAccountRateSource = "relay"
+)
+
+// Valid indicates whether the value is a known member of the PolicyAccountRateSource enum.
+func (e PolicyAccountRateSource) Valid() bool {
+	switch e {
+	case PolicyAccountRateSourceAccount:
+		return true
+	case PolicyAccountRateSourceNone:
+		return true
+	case PolicyAccountRateSourcePlan:
+		return true
+	case PolicyAccountRateSourceRelay:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SubmittedBatchState.
 const (
 	SubmittedBatchStateAccepted SubmittedBatchState = "accepted"
@@ -862,6 +886,9 @@ type OveragePolicyPolicy string
 
 // Policy defines model for Policy.
 type Policy struct {
+	// AccountRateSource Who set that rate: for this account alone, the plan, or the relay for all; none: there is no rate
+	AccountRateSource PolicyAccountRateSource `json:"account_rate_source"`
+
 	// AccountRecipientsPerMinute The account's rate, which its devices share; 0: none
 	AccountRecipientsPerMinute int64 `json:"account_recipients_per_minute"`
 
@@ -892,6 +919,9 @@ type Policy struct {
 	// ValidSeconds Ask again after this
 	ValidSeconds int64 `json:"valid_seconds"`
 }
+
+// PolicyAccountRateSource Who set that rate: for this account alone, the plan, or the relay for all; none: there is no rate
+type PolicyAccountRateSource string
 
 // Quota defines model for Quota.
 type Quota struct {
