@@ -199,6 +199,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d`), "DATE"},
 	{regexp.MustCompile(`\b([2-9a-z]{4}-){6}[2-9a-z]{4}\b`), "PASSWORD"},
+	{regexp.MustCompile(`\bsbt_[A-Za-z0-9_-]{43}`), "TOKEN"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 }
 

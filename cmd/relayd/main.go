@@ -48,6 +48,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the relay until SIGTERM."`
 	Account accountGroup   `cmd:"" help:"Accounts of customers."`
 	Plan    planGroup      `cmd:"" help:"Plans on offer."`
+	Partner partnerGroup   `cmd:"" help:"Partners, who sell the service to customers of their own."`
 	Usage   usageCommand   `cmd:"" help:"What an account has used in the present period."`
 	Errors  errorsCommand  `cmd:"" help:"Addresses of an account that failed for good."`
 	Report  reportGroup    `cmd:"" help:"Reports of accounts by month."`

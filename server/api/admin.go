@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/mail"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -72,6 +70,7 @@ func NewAdmin(o AdminOptions) *Admin {
 	} {
 		a.mux.Handle(pattern, a.answer(handle))
 	}
+	a.registerPartners()
 	return a
 }
 
@@ -147,11 +146,12 @@ type AccountView struct {
 	Start    *time.Time `json:"plan_start,omitempty"` // of what was bought; missing: nothing is in force yet
 	End      *time.Time `json:"plan_end,omitempty"`   // not included; missing: no end
 	Misuse   bool       `json:"misuse,omitempty"`     // marked by the operator: no refund
+	Partner  string     `json:"partner,omitempty"`    // whose customer it is; missing: the operator's own
 }
 
 func viewAccount(a store.Account) AccountView {
 	v := AccountView{ID: a.ID, Name: a.Name, Email: a.Email, Customer: a.Customer, Plan: a.Subscription.Plan, Status: statusOf(a, time.Now()),
-		Overage: a.Overage, Zone: a.Zone, Created: a.CreatedAt, Misuse: a.Misuse}
+		Overage: a.Overage, Zone: a.Zone, Created: a.CreatedAt, Misuse: a.Misuse, Partner: a.Partner}
 	if s := a.Subscription; s.ID != "" {
 		v.Start = &s.Since
 		if !s.End.IsZero() {
@@ -195,10 +195,6 @@ type PasswordChange struct {
 	Password string `json:"password"` // "": make one
 }
 
-// accountName leaves out what SMTP, Basic authentication (a colon) or a path
-// would trip over.
-var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9._@+-]{0,63}$`)
-
 func (a *Admin) addAccount(r *http.Request) (any, error) {
 	var in NewAccount
 	if err := decode(r, &in); err != nil {
@@ -225,24 +221,10 @@ func (a *Admin) addAccount(r *http.Request) (any, error) {
 }
 
 func (a *Admin) checkAccount(name string, in NewAccount) error {
-	if !accountName.MatchString(name) {
-		return refuse(http.StatusUnprocessableEntity, "the name %q cannot be used: take letters, digits and . _ @ + -, at most 64", name)
-	}
 	if _, ok := a.Plans.Plan(in.Plan); !ok {
 		return a.noPlan(in.Plan)
 	}
-	if addr, err := mail.ParseAddress(in.Email); err != nil || addr.Address != in.Email {
-		return refuse(http.StatusUnprocessableEntity, "%q is not an e-mail address", in.Email)
-	}
-	switch account.Policy(in.Overage) {
-	case account.Surcharge, account.Stop, account.Block:
-	default:
-		return refuse(http.StatusUnprocessableEntity, "overage %q is unknown: write surcharge, stop or block", in.Overage)
-	}
-	if _, err := time.LoadLocation(in.Zone); err != nil || in.Zone == "" || in.Zone == "Local" {
-		return refuse(http.StatusUnprocessableEntity, "zone %q is unknown: write a name like Europe/Rome, or UTC", in.Zone)
-	}
-	return nil
+	return checkPerson(name, in.Email, in.Overage, in.Zone)
 }
 
 func (a *Admin) noPlan(name string) error {

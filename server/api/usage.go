@@ -13,7 +13,11 @@ import (
 )
 
 func (s *Server) quota(ctx context.Context, _ *noInput) (*out[Quota], error) {
-	st, err := s.billing.Standing(ctx, from(ctx).account.ID)
+	return s.quotaOf(ctx, from(ctx).account.ID)
+}
+
+func (s *Server) quotaOf(ctx context.Context, accountID string) (*out[Quota], error) {
+	st, err := s.billing.Standing(ctx, accountID)
 	if err != nil {
 		return nil, err
 	}
@@ -38,10 +42,19 @@ func left(plan, given, used int64) *int64 {
 // longestUsage is the most days in one answer: a year and a bit.
 const longestUsage = 400
 
-func (s *Server) usage(ctx context.Context, in *usageIn) (*out[Usage], error) {
-	st, err := s.billing.Standing(ctx, from(ctx).account.ID)
+func (s *Server) usage(ctx context.Context, in *Days) (*out[Usage], error) {
+	return s.usageIn(ctx, from(ctx).account.ID, *in)
+}
+
+func (s *Server) usageIn(ctx context.Context, accountID string, in Days) (*out[Usage], error) {
+	st, err := s.billing.Standing(ctx, accountID)
 	if err != nil {
 		return nil, err
+	}
+	if st.Start.IsZero() { // no plan has begun: today stands for the present period
+		year, month, day := time.Now().In(st.Rows.Zone).Date()
+		st.Start = time.Date(year, month, day, 0, 0, 0, 0, st.Rows.Zone)
+		st.End = st.Start.AddDate(0, 0, 1)
 	}
 	for _, bound := range []struct {
 		day string
