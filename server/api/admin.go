@@ -71,6 +71,7 @@ func NewAdmin(o AdminOptions) *Admin {
 		a.mux.Handle(pattern, a.answer(handle))
 	}
 	a.registerPartners()
+	a.registerOperators()
 	return a
 }
 

@@ -70,12 +70,12 @@ func (a *Admin) registerPartners() {
 func (a *Admin) viewPartner(r *http.Request, p store.Partner) (PartnerView, error) {
 	n, err := a.Store.CountPartnerAccounts(r.Context(), p.Name)
 	return PartnerView{Name: p.Name, Email: p.Email, Plans: append([]string{}, p.Plans...), MaxAccounts: p.MaxAccounts, Accounts: n,
-		Created: p.CreatedAt, Disabled: known(p.DisabledAt)}, err
+		Created: p.CreatedAt, Disabled: optional(p.DisabledAt)}, err
 }
 
 func viewPartnerToken(k store.PartnerToken) PartnerTokenView {
-	return PartnerTokenView{ID: k.ID, Partner: k.Partner, Scopes: strings.Fields(k.Scopes), Created: k.CreatedAt, Expires: known(k.ExpiresAt),
-		Revoked: known(k.RevokedAt), Seen: k.SeenAt}
+	return PartnerTokenView{ID: k.ID, Partner: k.Partner, Scopes: strings.Fields(k.Scopes), Created: k.CreatedAt, Expires: optional(k.ExpiresAt),
+		Revoked: optional(k.RevokedAt), Seen: k.SeenAt}
 }
 
 func (a *Admin) listPartners(r *http.Request) (any, error) {

@@ -35,7 +35,15 @@ func (a *Admin) listPlans(*http.Request) (any, error) {
 	return all, nil
 }
 
-func (a *Admin) showUsage(r *http.Request) (any, error) {
+func (a *Admin) showUsage(r *http.Request) (any, error) { return a.usage(r, Days{}) }
+
+// showUsageIn is showUsage of the days asked for.
+func (a *Admin) showUsageIn(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	return a.usage(r, Days{From: q.Get("from"), To: q.Get("to")})
+}
+
+func (a *Admin) usage(r *http.Request, days Days) (any, error) {
 	acc, err := a.customer(r)
 	if err != nil {
 		return nil, err
@@ -43,6 +51,11 @@ func (a *Admin) showUsage(r *http.Request) (any, error) {
 	st, err := a.billing.Standing(r.Context(), acc.ID)
 	if err != nil {
 		return nil, err
+	}
+	if days != (Days{}) {
+		if err := days.narrow(&st); err != nil {
+			return nil, err
+		}
 	}
 	u, err := usageOf(r.Context(), a.Store, st)
 	return UsageView{Account: acc.Name, Usage: u}, err

@@ -82,7 +82,11 @@ func (s *Server) byPartnerToken(ctx huma.Context) (caller, error) {
 
 // bearerOf is the bearer token of a call, or "".
 func bearerOf(ctx huma.Context) string {
-	scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
+	return bearerIn(ctx.Header("Authorization"))
+}
+
+func bearerIn(authorization string) string {
+	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}

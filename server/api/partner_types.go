@@ -86,22 +86,14 @@ func viewPartnerAccount(a store.Account, now time.Time) PartnerAccount {
 	v := PartnerAccount{ID: a.ID, Reference: a.Reference, Name: a.Name, Email: a.Email, Plan: a.Subscription.Plan,
 		Customer: strings.TrimPrefix(a.Customer, customerOf(a.Partner, "")), Status: statusOf(a, now), Overage: a.Overage, Zone: a.Zone, Created: a.CreatedAt}
 	if s := a.Subscription; s.ID != "" {
-		v.Start, v.End = known(s.Since), known(s.End)
+		v.Start, v.End = optional(s.Since), optional(s.End)
 	}
 	return v
 }
 
 func viewPartnerOrder(o account.Order) PartnerOrder {
 	return PartnerOrder{ID: o.ID, Kind: string(o.Kind), Plan: o.Plan, Price: o.Price, Currency: o.Currency, State: string(o.State),
-		Created: o.CreatedAt, Paid: known(o.PaidAt), Activated: known(o.ActivatedAt)}
-}
-
-// known is nil for the zero time.
-func known(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
+		Created: o.CreatedAt, Paid: optional(o.PaidAt), Activated: optional(o.ActivatedAt)}
 }
 
 // customerOf names a partner's customer among all customers: what one partner

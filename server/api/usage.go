@@ -2,10 +2,8 @@ package api
 
 import (
 	"context"
-	"fmt"
+	"net/http"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/billing"
@@ -51,6 +49,18 @@ func (s *Server) usageIn(ctx context.Context, accountID string, in Days) (*out[U
 	if err != nil {
 		return nil, err
 	}
+	if err := in.narrow(&st); err != nil {
+		return nil, err
+	}
+	u, err := usageOf(ctx, s.Store, st)
+	if err != nil {
+		return nil, err
+	}
+	return &out[Usage]{Body: u}, nil
+}
+
+// narrow makes the days the period of a standing, where they are given.
+func (in Days) narrow(st *billing.Standing) (err error) {
 	if st.Start.IsZero() { // no plan has begun: today stands for the present period
 		year, month, day := time.Now().In(st.Rows.Zone).Date()
 		st.Start = time.Date(year, month, day, 0, 0, 0, 0, st.Rows.Zone)
@@ -64,17 +74,13 @@ func (s *Server) usageIn(ctx context.Context, accountID string, in Days) (*out[U
 			continue
 		}
 		if *bound.at, err = time.ParseInLocation(time.DateOnly, bound.day, st.Rows.Zone); err != nil {
-			return nil, huma.Error422UnprocessableEntity("Write from and to as YYYY-MM-DD.")
+			return refuse(http.StatusUnprocessableEntity, "Write from and to as YYYY-MM-DD.")
 		}
 	}
 	if span := st.End.Sub(st.Start); span <= 0 || span > longestUsage*24*time.Hour {
-		return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("To must be later than from, by at most %d days.", longestUsage))
+		return refuse(http.StatusUnprocessableEntity, "To must be later than from, by at most %d days.", longestUsage)
 	}
-	u, err := usageOf(ctx, s.Store, st)
-	if err != nil {
-		return nil, err
-	}
-	return &out[Usage]{Body: u}, nil
+	return nil
 }
 
 // usageOf reads what an account used on the days that the period touches.

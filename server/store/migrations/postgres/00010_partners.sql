@@ -1,5 +1,5 @@
 -- Times are microseconds since 1970 UTC. Who sells the service to customers of
--- its own, and with which tokens it does. Names are never changed.
+-- its own, and who runs it. Names are never changed.
 
 -- +goose Up
 CREATE TABLE partners (
@@ -30,7 +30,28 @@ ALTER TABLE accounts ADD COLUMN partner_reference TEXT COLLATE "C" NOT NULL DEFA
 CREATE INDEX accounts_partner ON accounts (partner, id) WHERE partner <> '';
 CREATE UNIQUE INDEX accounts_partner_reference ON accounts (partner, partner_reference) WHERE partner <> '';
 
+-- Who may log in to the pages of the service.
+CREATE TABLE operators (
+    name          TEXT COLLATE "C" PRIMARY KEY,
+    role          TEXT NOT NULL,                   -- admin, support, read
+    password_hash TEXT NOT NULL,
+    disabled_at   BIGINT,
+    created_at    BIGINT NOT NULL
+);
+
+CREATE TABLE operator_sessions (
+    id         TEXT COLLATE "C" PRIMARY KEY,
+    operator   TEXT COLLATE "C" NOT NULL REFERENCES operators(name),
+    token_hash TEXT COLLATE "C" NOT NULL UNIQUE,            -- SHA-256 of the token, hex
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,                    -- not included
+    revoked_at BIGINT
+);
+CREATE INDEX operator_sessions_operator ON operator_sessions (operator) WHERE revoked_at IS NULL;
+
 -- +goose Down
+DROP TABLE operator_sessions;
+DROP TABLE operators;
 DROP INDEX accounts_partner_reference;
 DROP INDEX accounts_partner;
 ALTER TABLE accounts DROP COLUMN partner_reference;
