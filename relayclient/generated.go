@@ -414,6 +414,96 @@ func (e OveragePolicyPolicy) Valid() bool {
 	}
 }
 
+// Defines values for PartnerAccountOverage.
+const (
+	PartnerAccountOverageBlock     PartnerAccountOverage = "block"
+	PartnerAccountOverageStop      PartnerAccountOverage = "stop"
+	PartnerAccountOverageSurcharge PartnerAccountOverage = "surcharge"
+)
+
+// Valid indicates whether the value is a known member of the PartnerAccountOverage enum.
+func (e PartnerAccountOverage) Valid() bool {
+	switch e {
+	case PartnerAccountOverageBlock:
+		return true
+	case PartnerAccountOverageStop:
+		return true
+	case PartnerAccountOverageSurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PartnerAccountStatus.
+const (
+	PartnerAccountStatusActive  PartnerAccountStatus = "active"
+	PartnerAccountStatusBlocked PartnerAccountStatus = "blocked"
+	PartnerAccountStatusEnded   PartnerAccountStatus = "ended"
+	PartnerAccountStatusHeld    PartnerAccountStatus = "held"
+	PartnerAccountStatusWaiting PartnerAccountStatus = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the PartnerAccountStatus enum.
+func (e PartnerAccountStatus) Valid() bool {
+	switch e {
+	case PartnerAccountStatusActive:
+		return true
+	case PartnerAccountStatusBlocked:
+		return true
+	case PartnerAccountStatusEnded:
+		return true
+	case PartnerAccountStatusHeld:
+		return true
+	case PartnerAccountStatusWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PartnerAccountChangeOverage.
+const (
+	PartnerAccountChangeOverageBlock     PartnerAccountChangeOverage = "block"
+	PartnerAccountChangeOverageStop      PartnerAccountChangeOverage = "stop"
+	PartnerAccountChangeOverageSurcharge PartnerAccountChangeOverage = "surcharge"
+)
+
+// Valid indicates whether the value is a known member of the PartnerAccountChangeOverage enum.
+func (e PartnerAccountChangeOverage) Valid() bool {
+	switch e {
+	case PartnerAccountChangeOverageBlock:
+		return true
+	case PartnerAccountChangeOverageStop:
+		return true
+	case PartnerAccountChangeOverageSurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PartnerOrderFormOverage.
+const (
+	PartnerOrderFormOverageBlock     PartnerOrderFormOverage = "block"
+	PartnerOrderFormOverageStop      PartnerOrderFormOverage = "stop"
+	PartnerOrderFormOverageSurcharge PartnerOrderFormOverage = "surcharge"
+)
+
+// Valid indicates whether the value is a known member of the PartnerOrderFormOverage enum.
+func (e PartnerOrderFormOverage) Valid() bool {
+	switch e {
+	case PartnerOrderFormOverageBlock:
+		return true
+	case PartnerOrderFormOverageStop:
+		return true
+	case PartnerOrderFormOverageSurcharge:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PeriodBillState.
 const (
 	PeriodBillStateDue        PeriodBillState = "due"
@@ -447,6 +537,30 @@ func (e PeriodBillUnit) Valid() bool {
 	case PeriodBillUnitBytes:
 		return true
 	case PeriodBillUnitEmails:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyAccountRateSource.
+const (
+	PolicyAccountRateSourceAccount PolicyAccountRateSource = "account"
+	PolicyAccountRateSourceNone    PolicyAccountRateSource = "none"
+	PolicyAccountRateSourcePlan    PolicyAccountRateSource = "plan"
+	PolicyAccountRateSourceRelay   PolicyAccountRateSource = "relay"
+)
+
+// Valid indicates whether the value is a known member of the PolicyAccountRateSource enum.
+func (e PolicyAccountRateSource) Valid() bool {
+	switch e {
+	case PolicyAccountRateSourceAccount:
+		return true
+	case PolicyAccountRateSourceNone:
+		return true
+	case PolicyAccountRateSourcePlan:
+		return true
+	case PolicyAccountRateSourceRelay:
 		return true
 	default:
 		return false
@@ -1235,6 +1349,122 @@ type OveragePolicy struct {
 // OveragePolicyPolicy defines model for OveragePolicy.Policy.
 type OveragePolicyPolicy string
 
+// PartnerAccount defines model for PartnerAccount.
+type PartnerAccount struct {
+	CreatedAt time.Time `json:"created_at"`
+	Customer  *string   `json:"customer,omitempty"`
+
+	// Email Reference address for reports
+	Email string `json:"email"`
+	ID    string `json:"id"`
+
+	// Name SMTP login
+	Name    string                `json:"name"`
+	Overage PartnerAccountOverage `json:"overage"`
+
+	// Plan In force, or the last one that was; empty: none has begun
+	Plan string `json:"plan"`
+
+	// PlanEnd Not included; missing: no end
+	PlanEnd *time.Time `json:"plan_end,omitempty"`
+
+	// PlanStart Missing: nothing has begun
+	PlanStart *time.Time `json:"plan_start,omitempty"`
+
+	// Reference As ordered
+	Reference string `json:"reference"`
+
+	// Status waiting: for payment and activation; held: mail is accepted and waits; blocked: mail is refused; ended: with its plan
+	Status PartnerAccountStatus `json:"status"`
+	Zone   string               `json:"zone"`
+}
+
+// PartnerAccountOverage defines model for PartnerAccount.Overage.
+type PartnerAccountOverage string
+
+// PartnerAccountStatus waiting: for payment and activation; held: mail is accepted and waits; blocked: mail is refused; ended: with its plan
+type PartnerAccountStatus string
+
+// PartnerAccountChange Example: {"email":"office@example.net","overage":"surcharge"}
+type PartnerAccountChange struct {
+	// Email Reference address for reports
+	Email   *string                      `json:"email,omitempty"`
+	Overage *PartnerAccountChangeOverage `json:"overage,omitempty"`
+}
+
+// PartnerAccountChangeOverage defines model for PartnerAccountChange.Overage.
+type PartnerAccountChangeOverage string
+
+// PartnerAccountMade Example: {"account":{"created_at":"2027-01-07T09:30:00Z","customer":"K-77","email":"anna@example.net","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","name":"flowers","overage":"stop","plan":"","reference":"order-1041","status":"waiting","zone":"Europe/Rome"},"order":{"created_at":"2027-01-07T09:30:00Z","currency":"EUR","id":"01JDJ9A2M8R6W3F5H7K0P4S1TW","kind":"new","missing_minor":8900,"paid_minor":0,"plan":"standard","price_minor":8900,"state":"waiting"},"password":"abcd-efgh-jkmn-pqrs-tuvw-xyz2-3456"}
+type PartnerAccountMade struct {
+	Account PartnerAccount `json:"account"`
+
+	// Note For a person: what to do where the account was there before
+	Note *string `json:"note,omitempty"`
+
+	// Order Example: {"created_at":"2027-01-07T09:30:00Z","currency":"EUR","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","kind":"upgrade","missing_minor":150,"paid_minor":4650,"plan":"standard","price_minor":4800,"state":"waiting"}
+	Order Order `json:"order"`
+
+	// Password Of the SMTP login; told this once and stored as a hash
+	Password *string `json:"password,omitempty"`
+}
+
+// PartnerAccounts Example: {"accounts":[{"created_at":"2027-01-07T09:30:00Z","customer":"K-77","email":"anna@example.net","id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","name":"flowers","overage":"stop","plan":"","reference":"order-1041","status":"waiting","zone":"Europe/Rome"}],"cursor":"cGFydG5lcg","more":false}
+type PartnerAccounts struct {
+	// Accounts Oldest first
+	Accounts []PartnerAccount `json:"accounts"`
+
+	// Cursor Where the next page begins; opaque
+	Cursor string `json:"cursor"`
+
+	// More More can be read at once
+	More bool `json:"more"`
+}
+
+// PartnerOrderForm Example: {"customer":"K-77","email":"anna@example.net","name":"flowers","overage":"stop","plan":"standard","reference":"order-1041","zone":"Europe/Rome"}
+type PartnerOrderForm struct {
+	// Customer The partner's own name for the customer, who may have several accounts
+	Customer *string `json:"customer,omitempty"`
+
+	// Email Reference address for reports
+	Email string `json:"email"`
+
+	// Name SMTP login: letters, digits and . _ @ + -
+	Name string `json:"name"`
+
+	// Overage What happens at the limit of a bandwidth plan
+	Overage *PartnerOrderFormOverage `json:"overage,omitempty"`
+
+	// Plan Name of a plan that the partner may order
+	Plan string `json:"plan"`
+
+	// Reference The partner's own name for this order: the same again is the same account, and makes no other
+	Reference string `json:"reference"`
+
+	// Zone IANA time zone in which months and days are counted
+	Zone *string `json:"zone,omitempty"`
+}
+
+// PartnerOrderFormOverage What happens at the limit of a bandwidth plan
+type PartnerOrderFormOverage string
+
+// PartnerOrders Example: {"orders":[{"created_at":"2027-01-07T09:30:00Z","currency":"EUR","id":"01JDJ9A2M8R6W3F5H7K0P4S1TW","kind":"new","missing_minor":8900,"paid_minor":0,"plan":"standard","price_minor":8900,"state":"waiting"}]}
+type PartnerOrders struct {
+	// Orders Oldest first
+	Orders []Order `json:"orders"`
+}
+
+// PartnerPassword Example: {"id":"01JDJ9A2M8R6W3F5H7K0P4S1TV","name":"flowers","password":"abcd-efgh-jkmn-pqrs-tuvw-xyz2-3456"}
+type PartnerPassword struct {
+	ID string `json:"id"`
+
+	// Name SMTP login
+	Name string `json:"name"`
+
+	// Password Told this once; the old one and all tokens of the account are no good any more
+	Password string `json:"password"`
+}
+
 // PeriodBill Example: {"allowance":500000000,"credited":500000000,"credits_used":0,"currency":"EUR","order":"01JDJ9A2M8R6W3F5H7K0P4S1TV","period_end":"2027-01-01T00:00:00Z","period_start":"2026-12-01T00:00:00Z","plan":"standard","price_minor":1800,"state":"due","surcharged":1000000000,"tier":2000000000,"uncovered":0,"unit":"bytes","used":1500000000}
 type PeriodBill struct {
 	Allowance int64 `json:"allowance"`
@@ -1280,6 +1510,9 @@ type PeriodBillUnit string
 
 // Policy defines model for Policy.
 type Policy struct {
+	// AccountRateSource Who set that rate: for this account alone, the plan, or the relay for all; none: there is no rate
+	AccountRateSource PolicyAccountRateSource `json:"account_rate_source"`
+
 	// AccountRecipientsPerMinute The account's rate, which its devices share; 0: none
 	AccountRecipientsPerMinute int64 `json:"account_recipients_per_minute"`
 
@@ -1310,6 +1543,9 @@ type Policy struct {
 	// ValidSeconds Ask again after this
 	ValidSeconds int64 `json:"valid_seconds"`
 }
+
+// PolicyAccountRateSource Who set that rate: for this account alone, the plan, or the relay for all; none: there is no rate
+type PolicyAccountRateSource string
 
 // PolicyInForce Example: {"at_limit":"stop","at_limit_text":"sending stops until 2027-02-01","effective":"2027-01-07T09:30:00Z","policy":"stop"}
 type PolicyInForce struct {
@@ -1557,6 +1793,24 @@ type GetOrdersParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListPartnerAccountsParams defines parameters for ListPartnerAccounts.
+type ListPartnerAccountsParams struct {
+	// Cursor From an earlier answer; empty: from the beginning
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Most entries in one answer
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetPartnerUsageParams defines parameters for GetPartnerUsage.
+type GetPartnerUsageParams struct {
+	// From First day; default: the present period's
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Day after the last; default: the present period's
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+}
+
 // GetPolicyParams defines parameters for GetPolicy.
 type GetPolicyParams struct {
 	// Waiting Recipients that wait at this device; -1, or without: it has some
@@ -1586,6 +1840,12 @@ type CloseBatchesJSONRequestBody = BatchKeys
 
 // CreateDeviceJSONRequestBody defines body for CreateDevice for application/json ContentType.
 type CreateDeviceJSONRequestBody = DeviceRequest
+
+// CreatePartnerAccountJSONRequestBody defines body for CreatePartnerAccount for application/json ContentType.
+type CreatePartnerAccountJSONRequestBody = PartnerOrderForm
+
+// ChangePartnerAccountJSONRequestBody defines body for ChangePartnerAccount for application/json ContentType.
+type ChangePartnerAccountJSONRequestBody = PartnerAccountChange
 
 // SubmitJSONRequestBody defines body for Submit for application/json ContentType.
 type SubmitJSONRequestBody = Submission
@@ -1817,6 +2077,68 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /orders (the `GetOrders` operationId).
 	GetOrders(ctx context.Context, params *GetOrdersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPartnerAccounts The partner's accounts
+	//
+	// Corresponds with GET /partner/accounts (the `ListPartnerAccounts` operationId).
+	ListPartnerAccounts(ctx context.Context, params *ListPartnerAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePartnerAccountWithBody Order an account for a customer
+	//
+	// The account may send when its order is paid and activated by the operator. The same reference again answers 200 with the account of then, without the password.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /partner/accounts (the `CreatePartnerAccount` operationId).
+	CreatePartnerAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePartnerAccount Order an account for a customer
+	//
+	// The account may send when its order is paid and activated by the operator. The same reference again answers 200 with the account of then, without the password.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /partner/accounts (the `CreatePartnerAccount` operationId).
+	CreatePartnerAccount(ctx context.Context, body CreatePartnerAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPartnerAccount One account
+	//
+	// Corresponds with GET /partner/accounts/{id} (the `GetPartnerAccount` operationId).
+	GetPartnerAccount(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePartnerAccountWithBody Change an account
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /partner/accounts/{id} (the `ChangePartnerAccount` operationId).
+	ChangePartnerAccountWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePartnerAccount Change an account
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /partner/accounts/{id} (the `ChangePartnerAccount` operationId).
+	ChangePartnerAccount(ctx context.Context, id string, body ChangePartnerAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPartnerOrders Orders of an account
+	//
+	// Corresponds with GET /partner/accounts/{id}/orders (the `ListPartnerOrders` operationId).
+	ListPartnerOrders(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResetPartnerPassword Make a new password, and the old one and all tokens invalid
+	//
+	// Corresponds with POST /partner/accounts/{id}/password (the `ResetPartnerPassword` operationId).
+	ResetPartnerPassword(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPartnerQuota The plan's present period
+	//
+	// Corresponds with GET /partner/accounts/{id}/quota (the `GetPartnerQuota` operationId).
+	GetPartnerQuota(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPartnerUsage What an account sent, by day
+	//
+	// Corresponds with GET /partner/accounts/{id}/usage (the `GetPartnerUsage` operationId).
+	GetPartnerUsage(ctx context.Context, id string, params *GetPartnerUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPolicy Pace and limits
 	//
@@ -2261,6 +2583,168 @@ func (c *Calls) AckNotice(ctx context.Context, id int64, reqEditors ...RequestEd
 // Corresponds with GET /orders (the `GetOrders` operationId).
 func (c *Calls) GetOrders(ctx context.Context, params *GetOrdersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetOrdersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPartnerAccounts The partner's accounts
+//
+// Corresponds with GET /partner/accounts (the `ListPartnerAccounts` operationId).
+func (c *Calls) ListPartnerAccounts(ctx context.Context, params *ListPartnerAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPartnerAccountsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePartnerAccountWithBody Order an account for a customer
+//
+// The account may send when its order is paid and activated by the operator. The same reference again answers 200 with the account of then, without the password.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /partner/accounts (the `CreatePartnerAccount` operationId).
+func (c *Calls) CreatePartnerAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePartnerAccountRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePartnerAccount Order an account for a customer
+//
+// The account may send when its order is paid and activated by the operator. The same reference again answers 200 with the account of then, without the password.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /partner/accounts (the `CreatePartnerAccount` operationId).
+func (c *Calls) CreatePartnerAccount(ctx context.Context, body CreatePartnerAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePartnerAccountRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPartnerAccount One account
+//
+// Corresponds with GET /partner/accounts/{id} (the `GetPartnerAccount` operationId).
+func (c *Calls) GetPartnerAccount(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPartnerAccountRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePartnerAccountWithBody Change an account
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /partner/accounts/{id} (the `ChangePartnerAccount` operationId).
+func (c *Calls) ChangePartnerAccountWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePartnerAccountRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePartnerAccount Change an account
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /partner/accounts/{id} (the `ChangePartnerAccount` operationId).
+func (c *Calls) ChangePartnerAccount(ctx context.Context, id string, body ChangePartnerAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePartnerAccountRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPartnerOrders Orders of an account
+//
+// Corresponds with GET /partner/accounts/{id}/orders (the `ListPartnerOrders` operationId).
+func (c *Calls) ListPartnerOrders(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPartnerOrdersRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResetPartnerPassword Make a new password, and the old one and all tokens invalid
+//
+// Corresponds with POST /partner/accounts/{id}/password (the `ResetPartnerPassword` operationId).
+func (c *Calls) ResetPartnerPassword(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetPartnerPasswordRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPartnerQuota The plan's present period
+//
+// Corresponds with GET /partner/accounts/{id}/quota (the `GetPartnerQuota` operationId).
+func (c *Calls) GetPartnerQuota(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPartnerQuotaRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPartnerUsage What an account sent, by day
+//
+// Corresponds with GET /partner/accounts/{id}/usage (the `GetPartnerUsage` operationId).
+func (c *Calls) GetPartnerUsage(ctx context.Context, id string, params *GetPartnerUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPartnerUsageRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3336,6 +3820,368 @@ func NewGetOrdersRequest(server string, params *GetOrdersParams) (*http.Request,
 	return req, nil
 }
 
+// NewListPartnerAccountsRequest constructs an http.Request for the ListPartnerAccounts method
+func NewListPartnerAccountsRequest(server string, params *ListPartnerAccountsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/partner/accounts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreatePartnerAccountRequest calls the generic CreatePartnerAccount builder with application/json body
+func NewCreatePartnerAccountRequest(server string, body CreatePartnerAccountJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreatePartnerAccountRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreatePartnerAccountRequestWithBody constructs an http.Request for the CreatePartnerAccount method, with any body, and a specified content type
+func NewCreatePartnerAccountRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/partner/accounts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPartnerAccountRequest constructs an http.Request for the GetPartnerAccount method
+func NewGetPartnerAccountRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/partner/accounts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChangePartnerAccountRequest calls the generic ChangePartnerAccount builder with application/json body
+func NewChangePartnerAccountRequest(server string, id string, body ChangePartnerAccountJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangePartnerAccountRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewChangePartnerAccountRequestWithBody constructs an http.Request for the ChangePartnerAccount method, with any body, and a specified content type
+func NewChangePartnerAccountRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/partner/accounts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPartnerOrdersRequest constructs an http.Request for the ListPartnerOrders method
+func NewListPartnerOrdersRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/partner/accounts/%s/orders", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResetPartnerPasswordRequest constructs an http.Request for the ResetPartnerPassword method
+func NewResetPartnerPasswordRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/partner/accounts/%s/password", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPartnerQuotaRequest constructs an http.Request for the GetPartnerQuota method
+func NewGetPartnerQuotaRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/partner/accounts/%s/quota", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPartnerUsageRequest constructs an http.Request for the GetPartnerUsage method
+func NewGetPartnerUsageRequest(server string, id string, params *GetPartnerUsageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/partner/accounts/%s/usage", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetPolicyRequest constructs an http.Request for the GetPolicy method
 func NewGetPolicyRequest(server string, params *GetPolicyParams) (*http.Request, error) {
 	var err error
@@ -3784,6 +4630,80 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /orders (the `GetOrders` operationId).
 	GetOrdersWithResponse(ctx context.Context, params *GetOrdersParams, reqEditors ...RequestEditorFn) (*GetOrdersResponse, error)
+
+	// ListPartnerAccountsWithResponse The partner's accounts
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /partner/accounts (the `ListPartnerAccounts` operationId).
+	ListPartnerAccountsWithResponse(ctx context.Context, params *ListPartnerAccountsParams, reqEditors ...RequestEditorFn) (*ListPartnerAccountsResponse, error)
+
+	// CreatePartnerAccountWithBodyWithResponse Order an account for a customer
+	//
+	// The account may send when its order is paid and activated by the operator. The same reference again answers 200 with the account of then, without the password.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /partner/accounts (the `CreatePartnerAccount` operationId).
+	CreatePartnerAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePartnerAccountResponse, error)
+
+	// CreatePartnerAccountWithResponse Order an account for a customer
+	//
+	// The account may send when its order is paid and activated by the operator. The same reference again answers 200 with the account of then, without the password.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /partner/accounts (the `CreatePartnerAccount` operationId).
+	CreatePartnerAccountWithResponse(ctx context.Context, body CreatePartnerAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePartnerAccountResponse, error)
+
+	// GetPartnerAccountWithResponse One account
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /partner/accounts/{id} (the `GetPartnerAccount` operationId).
+	GetPartnerAccountWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPartnerAccountResponse, error)
+
+	// ChangePartnerAccountWithBodyWithResponse Change an account
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /partner/accounts/{id} (the `ChangePartnerAccount` operationId).
+	ChangePartnerAccountWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePartnerAccountResponse, error)
+
+	// ChangePartnerAccountWithResponse Change an account
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /partner/accounts/{id} (the `ChangePartnerAccount` operationId).
+	ChangePartnerAccountWithResponse(ctx context.Context, id string, body ChangePartnerAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePartnerAccountResponse, error)
+
+	// ListPartnerOrdersWithResponse Orders of an account
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /partner/accounts/{id}/orders (the `ListPartnerOrders` operationId).
+	ListPartnerOrdersWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListPartnerOrdersResponse, error)
+
+	// ResetPartnerPasswordWithResponse Make a new password, and the old one and all tokens invalid
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /partner/accounts/{id}/password (the `ResetPartnerPassword` operationId).
+	ResetPartnerPasswordWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ResetPartnerPasswordResponse, error)
+
+	// GetPartnerQuotaWithResponse The plan's present period
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /partner/accounts/{id}/quota (the `GetPartnerQuota` operationId).
+	GetPartnerQuotaWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPartnerQuotaResponse, error)
+
+	// GetPartnerUsageWithResponse What an account sent, by day
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /partner/accounts/{id}/usage (the `GetPartnerUsage` operationId).
+	GetPartnerUsageWithResponse(ctx context.Context, id string, params *GetPartnerUsageParams, reqEditors ...RequestEditorFn) (*GetPartnerUsageResponse, error)
 
 	// GetPolicyWithResponse Pace and limits
 	//
@@ -4729,6 +5649,352 @@ func (r GetOrdersResponse) ContentType() string {
 	return ""
 }
 
+type ListPartnerAccountsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PartnerAccounts
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPartnerAccountsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPartnerAccountsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPartnerAccountsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreatePartnerAccountResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PartnerAccountMade
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PartnerAccountMade
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r CreatePartnerAccountResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreatePartnerAccountResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreatePartnerAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPartnerAccountResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PartnerAccount
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPartnerAccountResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPartnerAccountResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPartnerAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangePartnerAccountResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PartnerAccount
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangePartnerAccountResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangePartnerAccountResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangePartnerAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPartnerOrdersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PartnerOrders
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPartnerOrdersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPartnerOrdersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPartnerOrdersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResetPartnerPasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PartnerPassword
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r ResetPartnerPasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResetPartnerPasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResetPartnerPasswordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPartnerQuotaResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Quota
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPartnerQuotaResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPartnerQuotaResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPartnerQuotaResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPartnerUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Usage
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *ErrorModel
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ErrorModel
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ErrorModel
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ErrorModel
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *ErrorModel
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ErrorModel
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPartnerUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPartnerUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPartnerUsageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetPolicyResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5281,6 +6547,140 @@ func (c *ClientWithResponses) GetOrdersWithResponse(ctx context.Context, params 
 		return nil, err
 	}
 	return ParseGetOrdersResponse(rsp)
+}
+
+// ListPartnerAccountsWithResponse The partner's accounts
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /partner/accounts (the `ListPartnerAccounts` operationId).
+func (c *ClientWithResponses) ListPartnerAccountsWithResponse(ctx context.Context, params *ListPartnerAccountsParams, reqEditors ...RequestEditorFn) (*ListPartnerAccountsResponse, error) {
+	rsp, err := c.ListPartnerAccounts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPartnerAccountsResponse(rsp)
+}
+
+// CreatePartnerAccountWithBodyWithResponse Order an account for a customer
+//
+// The account may send when its order is paid and activated by the operator. The same reference again answers 200 with the account of then, without the password.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /partner/accounts (the `CreatePartnerAccount` operationId).
+func (c *ClientWithResponses) CreatePartnerAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePartnerAccountResponse, error) {
+	rsp, err := c.CreatePartnerAccountWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePartnerAccountResponse(rsp)
+}
+
+// CreatePartnerAccountWithResponse Order an account for a customer
+//
+// The account may send when its order is paid and activated by the operator. The same reference again answers 200 with the account of then, without the password.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /partner/accounts (the `CreatePartnerAccount` operationId).
+func (c *ClientWithResponses) CreatePartnerAccountWithResponse(ctx context.Context, body CreatePartnerAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePartnerAccountResponse, error) {
+	rsp, err := c.CreatePartnerAccount(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePartnerAccountResponse(rsp)
+}
+
+// GetPartnerAccountWithResponse One account
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /partner/accounts/{id} (the `GetPartnerAccount` operationId).
+func (c *ClientWithResponses) GetPartnerAccountWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPartnerAccountResponse, error) {
+	rsp, err := c.GetPartnerAccount(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPartnerAccountResponse(rsp)
+}
+
+// ChangePartnerAccountWithBodyWithResponse Change an account
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /partner/accounts/{id} (the `ChangePartnerAccount` operationId).
+func (c *ClientWithResponses) ChangePartnerAccountWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePartnerAccountResponse, error) {
+	rsp, err := c.ChangePartnerAccountWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePartnerAccountResponse(rsp)
+}
+
+// ChangePartnerAccountWithResponse Change an account
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /partner/accounts/{id} (the `ChangePartnerAccount` operationId).
+func (c *ClientWithResponses) ChangePartnerAccountWithResponse(ctx context.Context, id string, body ChangePartnerAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePartnerAccountResponse, error) {
+	rsp, err := c.ChangePartnerAccount(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePartnerAccountResponse(rsp)
+}
+
+// ListPartnerOrdersWithResponse Orders of an account
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /partner/accounts/{id}/orders (the `ListPartnerOrders` operationId).
+func (c *ClientWithResponses) ListPartnerOrdersWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListPartnerOrdersResponse, error) {
+	rsp, err := c.ListPartnerOrders(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPartnerOrdersResponse(rsp)
+}
+
+// ResetPartnerPasswordWithResponse Make a new password, and the old one and all tokens invalid
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /partner/accounts/{id}/password (the `ResetPartnerPassword` operationId).
+func (c *ClientWithResponses) ResetPartnerPasswordWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ResetPartnerPasswordResponse, error) {
+	rsp, err := c.ResetPartnerPassword(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResetPartnerPasswordResponse(rsp)
+}
+
+// GetPartnerQuotaWithResponse The plan's present period
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /partner/accounts/{id}/quota (the `GetPartnerQuota` operationId).
+func (c *ClientWithResponses) GetPartnerQuotaWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPartnerQuotaResponse, error) {
+	rsp, err := c.GetPartnerQuota(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPartnerQuotaResponse(rsp)
+}
+
+// GetPartnerUsageWithResponse What an account sent, by day
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /partner/accounts/{id}/usage (the `GetPartnerUsage` operationId).
+func (c *ClientWithResponses) GetPartnerUsageWithResponse(ctx context.Context, id string, params *GetPartnerUsageParams, reqEditors ...RequestEditorFn) (*GetPartnerUsageResponse, error) {
+	rsp, err := c.GetPartnerUsage(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPartnerUsageResponse(rsp)
 }
 
 // GetPolicyWithResponse Pace and limits
@@ -6751,6 +8151,557 @@ func ParseGetOrdersResponse(rsp *http.Response) (*GetOrdersResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPartnerAccountsResponse parses an HTTP response from a ListPartnerAccountsWithResponse call
+func ParseListPartnerAccountsResponse(rsp *http.Response) (*ListPartnerAccountsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPartnerAccountsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PartnerAccounts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreatePartnerAccountResponse parses an HTTP response from a CreatePartnerAccountWithResponse call
+func ParseCreatePartnerAccountResponse(rsp *http.Response) (*CreatePartnerAccountResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreatePartnerAccountResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PartnerAccountMade
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PartnerAccountMade
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPartnerAccountResponse parses an HTTP response from a GetPartnerAccountWithResponse call
+func ParseGetPartnerAccountResponse(rsp *http.Response) (*GetPartnerAccountResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPartnerAccountResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PartnerAccount
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChangePartnerAccountResponse parses an HTTP response from a ChangePartnerAccountWithResponse call
+func ParseChangePartnerAccountResponse(rsp *http.Response) (*ChangePartnerAccountResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangePartnerAccountResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PartnerAccount
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPartnerOrdersResponse parses an HTTP response from a ListPartnerOrdersWithResponse call
+func ParseListPartnerOrdersResponse(rsp *http.Response) (*ListPartnerOrdersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPartnerOrdersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PartnerOrders
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResetPartnerPasswordResponse parses an HTTP response from a ResetPartnerPasswordWithResponse call
+func ParseResetPartnerPasswordResponse(rsp *http.Response) (*ResetPartnerPasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResetPartnerPasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PartnerPassword
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPartnerQuotaResponse parses an HTTP response from a GetPartnerQuotaWithResponse call
+func ParseGetPartnerQuotaResponse(rsp *http.Response) (*GetPartnerQuotaResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPartnerQuotaResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Quota
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPartnerUsageResponse parses an HTTP response from a GetPartnerUsageWithResponse call
+func ParseGetPartnerUsageResponse(rsp *http.Response) (*GetPartnerUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPartnerUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Usage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ErrorModel

@@ -45,8 +45,8 @@ const (
 )
 
 // call is once, repeated as Options.Retries allows. All calls but CreateDevice
-// come here: the others do the same however often they are made, submissions
-// by their keys.
+// and ResetPassword come here: the others do the same however often they are
+// made, submissions by their keys, partners' orders by their references.
 func call[T any](ctx context.Context, c *Client, wait time.Duration, send func(context.Context, RequestEditorFn) (*http.Response, error)) (T, error) {
 	for attempt := 0; ; attempt++ {
 		answer, err := once[T](ctx, c, wait, send)

@@ -201,6 +201,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d`), "MINUTE"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d`), "DATE"},
 	{regexp.MustCompile(`\b([2-9a-z]{4}-){6}[2-9a-z]{4}\b`), "PASSWORD"},
+	{regexp.MustCompile(`\bsbt_[A-Za-z0-9_-]{43}`), "TOKEN"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 }
 

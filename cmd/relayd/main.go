@@ -46,20 +46,22 @@ type commands struct {
 	Config string `placeholder:"FILE" help:"Settings. Default: relay.toml in the data folder, where there is one."`
 	JSON   bool   `help:"Print JSON."`
 
-	Serve   serveCommand   `cmd:"" help:"Run the relay until SIGTERM."`
-	Account accountGroup   `cmd:"" help:"Accounts of customers."`
-	Plan    planGroup      `cmd:"" help:"Plans on offer."`
-	Order   orderGroup     `cmd:"" help:"What customers buy and pay."`
-	Bill    billGroup      `cmd:"" help:"What closed periods came to."`
-	Period  periodGroup    `cmd:"" help:"Periods of accounts."`
-	Usage   usageCommand   `cmd:"" help:"What an account has used, and what its limit is."`
-	Errors  errorsCommand  `cmd:"" help:"Addresses of an account that failed for good."`
-	Report  reportGroup    `cmd:"" help:"Reports of accounts by month."`
-	Queue   queueGroup     `cmd:"" help:"Mail that waits."`
-	Backup  backupCommand  `cmd:"" help:"Write everything into one file; the relay may run."`
-	Restore restoreCommand `cmd:"" help:"Bring a backup back into an empty data folder."`
-	Store   storeGroup     `cmd:"" help:"The database."`
-	Version versionFlag    `help:"Print the version."`
+	Serve    serveCommand   `cmd:"" help:"Run the relay until SIGTERM."`
+	Account  accountGroup   `cmd:"" help:"Accounts of customers."`
+	Plan     planGroup      `cmd:"" help:"Plans on offer."`
+	Partner  partnerGroup   `cmd:"" help:"Partners, who sell the service to customers of their own."`
+	Operator operatorGroup  `cmd:"" help:"Logins of those who run the service."`
+	Order    orderGroup     `cmd:"" help:"What customers buy and pay."`
+	Bill     billGroup      `cmd:"" help:"What closed periods came to."`
+	Period   periodGroup    `cmd:"" help:"Periods of accounts."`
+	Usage    usageCommand   `cmd:"" help:"What an account has used, and what its limit is."`
+	Errors   errorsCommand  `cmd:"" help:"Addresses of an account that failed for good."`
+	Report   reportGroup    `cmd:"" help:"Reports of accounts by month."`
+	Queue    queueGroup     `cmd:"" help:"Mail that waits."`
+	Backup   backupCommand  `cmd:"" help:"Write everything into one file; the relay may run."`
+	Restore  restoreCommand `cmd:"" help:"Bring a backup back into an empty data folder."`
+	Store    storeGroup     `cmd:"" help:"The database."`
+	Version  versionFlag    `help:"Print the version."`
 }
 
 type versionFlag bool

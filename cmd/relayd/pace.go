@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"servicesmtp.net/companion/server/accept"
 	"servicesmtp.net/companion/server/api"
 )
 
@@ -29,6 +30,14 @@ func (c *accountSetPace) Run(inv *invocation) error {
 	return inv.pace(http.MethodPut, c.path("pace"), api.PaceChange{PerMinute: c.PerMinute})
 }
 
+// setBy says for people who set a rate.
+var setBy = map[accept.RateSource]string{
+	accept.RateAccount: "for this account alone",
+	accept.RatePlan:    "by its plan",
+	accept.RateRelay:   "by relay.toml, for all accounts",
+	accept.RateNone:    "by nobody",
+}
+
 func (inv *invocation) pace(method, path string, in any) error {
 	var out api.PaceView
 	if err := inv.ask(method, path, in, &out); err != nil {
@@ -37,12 +46,9 @@ func (inv *invocation) pace(method, path string, in any) error {
 	if inv.json {
 		return inv.printJSON(out)
 	}
-	rate, origin := "no limit", "as others have"
+	rate := "no limit"
 	if out.PerMinute > 0 {
 		rate = strconv.FormatInt(out.PerMinute, 10) + " recipients a minute"
 	}
-	if out.Own {
-		origin = "of its own"
-	}
-	return inv.table([]string{"account", out.Account}, []string{"pace", rate}, []string{"set", origin})
+	return inv.table([]string{"account", out.Account}, []string{"pace", rate}, []string{"set", setBy[out.Source]})
 }

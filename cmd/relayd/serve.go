@@ -104,6 +104,7 @@ type readyLine struct {
 	API     string   `json:"api"`
 	Control string   `json:"control"`
 	Metrics string   `json:"metrics,omitempty"` // where Prometheus asks
+	Web     string   `json:"web,omitempty"`     // where operators log in
 }
 
 // relay is all parts of a relay, joined.
@@ -253,7 +254,12 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 	if err != nil {
 		return errors.Join(err, apiListener.Close(), controlListener.Close())
 	}
+	webListener, err := r.listenWeb(ctx)
+	if err != nil {
+		return errors.Join(err, apiListener.Close(), controlListener.Close(), metricsListener.Close())
+	}
 	// Each part closes its listener when it stops; when it never starts, these do.
+	defer webListener.Close()
 	defer metricsListener.Close()
 	defer apiListener.Close()
 	defer controlListener.Close()
@@ -279,12 +285,13 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 			}
 			front.Go(func() error { return r.api.Run(ctx, apiListener, r.tls) })
 			front.Go(func() error { return r.admin.Run(ctx, controlListener) })
+			front.Go(func() error { return r.serveWeb(ctx, webListener) })
 			front.Go(func() error { return r.sweep(ctx) })
 			front.Go(func() error { return r.steward.Run(ctx) })
 			if r.cfg.API.Metrics != "" {
 				front.Go(func() error { return r.metrics.Run(ctx, metricsListener, r.api.HealthHandler()) })
 			}
-			line := readyLine{Event: "ready", SMTP: []string{}, API: apiListener.Addr().String(), Control: r.control, Metrics: addressOf(metricsListener)}
+			line := readyLine{Event: "ready", SMTP: []string{}, API: apiListener.Addr().String(), Control: r.control, Metrics: addressOf(metricsListener), Web: addressOf(webListener)}
 			for _, a := range r.smtp.Addrs() {
 				line.SMTP = append(line.SMTP, a.String())
 			}

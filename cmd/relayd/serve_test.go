@@ -29,8 +29,14 @@ func addAlice(p place) {
 	p.must(password+"\n", "account", "add", "alice", "--plan", "standard", "--email", "alice@example.com", "--password-stdin")
 }
 
-// submit sends one message over SMTP and tells how it ended.
+// submit sends one message of alice's over SMTP and tells how it ended.
 func submit(p place, address string, implicit bool, secret string) error {
+	p.t.Helper()
+	return submitAs(p, address, implicit, "alice", secret)
+}
+
+// submitAs sends one message of an account to three recipients.
+func submitAs(p place, address string, implicit bool, user, secret string) error {
 	p.t.Helper()
 	conf := p.trust()
 	var conn net.Conn
@@ -56,7 +62,7 @@ func submit(p place, address string, implicit bool, secret string) error {
 			p.t.Fatal(err)
 		}
 	}
-	if err := c.Auth(smtp.PlainAuth("", "alice", secret, "localhost")); err != nil {
+	if err := c.Auth(smtp.PlainAuth("", user, secret, "localhost")); err != nil {
 		return err
 	}
 	if err := c.Mail("news@example.com"); err != nil {

@@ -44,14 +44,31 @@ const (
 	longestWaitKeyed = 2 * time.Minute
 )
 
+// RateSource says who set the rate that holds for an account.
+type RateSource string
+
+// The sources, as they are printed.
+const (
+	RateAccount RateSource = "account" // the operator, for this account alone
+	RatePlan    RateSource = "plan"    // the catalogue
+	RateRelay   RateSource = "relay"   // the relay's settings, for all accounts
+	RateNone    RateSource = "none"    // nobody: there is no rate
+)
+
 // RateOf is the rate that holds for an account, in recipients a minute, 0: none.
-// Its own comes first, then the relay's general one. A plan that has a rate
-// belongs between the two.
-func RateOf(_ account.Plan, own *int64, general int64) int64 {
-	if own != nil {
-		return max(*own, 0)
+// Its own comes first, whatever it is. Otherwise the smaller of the plan's and
+// the relay's general one holds, of those that are one: a fast plan does not
+// outrun a relay that is told to be slow.
+func RateOf(plan account.Plan, own *int64, general int64) (int64, RateSource) {
+	switch {
+	case own != nil:
+		return max(*own, 0), RateAccount
+	case plan.PerMinute > 0 && (general <= 0 || plan.PerMinute <= general):
+		return plan.PerMinute, RatePlan
+	case general > 0:
+		return general, RateRelay
 	}
-	return max(general, 0)
+	return 0, RateNone
 }
 
 // paced says whether the pace refuses a message of n recipients.

@@ -271,19 +271,56 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// TestRateOf: its own rate, also none, before the relay's.
+// TestRateOf: its own rate, also none, before the others; else the smaller of
+// the plan's and the relay's.
 func TestRateOf(t *testing.T) {
 	n := func(n int64) *int64 { return &n }
 	for name, c := range map[string]struct {
+		plan    int64
 		own     *int64
 		general int64
 		want    int64
+		source  RateSource
 	}{
-		"none": {nil, 0, 0}, "the relay's": {nil, 60, 60}, "its own": {n(5), 60, 5}, "its own is none": {n(0), 60, 0},
-		"nonsense": {n(-1), 60, 0},
+		"none":                            {0, nil, 0, 0, RateNone},
+		"the relay's":                     {0, nil, 60, 60, RateRelay},
+		"the plan's":                      {30, nil, 0, 30, RatePlan},
+		"the plan's is smaller":           {30, nil, 60, 30, RatePlan},
+		"the plan's is larger":            {90, nil, 60, 60, RateRelay},
+		"both are the same":               {60, nil, 60, 60, RatePlan},
+		"its own":                         {0, n(5), 60, 5, RateAccount},
+		"its own is faster than the rest": {30, n(500), 60, 500, RateAccount},
+		"its own is none":                 {30, n(0), 60, 0, RateAccount},
+		"nonsense of its own":             {30, n(-1), 60, 0, RateAccount},
+		"nonsense of the relay":           {0, nil, -1, 0, RateNone},
+		"nonsense of the plan":            {-1, nil, 60, 60, RateRelay},
 	} {
-		if got := RateOf(account.Plan{}, c.own, c.general); got != c.want {
-			t.Errorf("%s: got %d, want %d", name, got, c.want)
+		if got, source := RateOf(account.Plan{PerMinute: c.plan}, c.own, c.general); got != c.want || source != c.source {
+			t.Errorf("%s: got %d of the %s, want %d of the %s", name, got, source, c.want, c.source)
 		}
+	}
+}
+
+// TestThePlansRateHolds: acceptance goes by it, and by the account's own where
+// there is one.
+func TestThePlansRateHolds(t *testing.T) {
+	plans, err := account.Parse([]byte("currency = \"EUR\"\n[[plan]]\nname = \"slow\"\ntitle = \"Slow\"\nkind = \"unlimited\"\nemails = 5000\nprice = 0\nrecipients_per_minute = 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := openWorld(t, "", t.TempDir(), func(o *Options) { o.Catalogue, o.PerMinute = plans, 6000 })
+	id := w.account("alice", "slow")
+	w.mustSend(id, "", some(50), message("hello"))
+	w.mustSend(id, "", some(5), message("hello")) // the burst of personal mail
+	var slow *PaceError
+	if _, err := w.Admit(context.Background(), id, "", 0); !errors.As(err, &slow) || slow.Retry < 30*time.Second {
+		t.Errorf("after 55 recipients at one a minute: %v", err)
+	}
+	none := int64(0)
+	if err := w.Store.SetPerMinute(context.Background(), id, &none); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Admit(context.Background(), id, "", 0); err != nil {
+		t.Errorf("with no rate of its own: %v", err)
 	}
 }

@@ -160,7 +160,7 @@ func (a *Acceptor) terms(t store.Terms, now time.Time) (terms, error) {
 	}
 	w.start, w.end = account.Rows{Zone: w.zone, Subscriptions: []account.Subscription{s}}.Period(w.plan, s, now)
 	w.limit = w.plan.Limit(account.Policy(t.Overage), t.Credit(w.plan.Unit()))
-	w.perMinute = RateOf(w.plan, t.PerMinute, a.PerMinute)
+	w.perMinute, _ = RateOf(w.plan, t.PerMinute, a.PerMinute)
 	return w, nil
 }
 

@@ -38,6 +38,8 @@ type Plan struct {
 	Price       int64  // of its year or its 30 days, in minor units of the catalogue's currency
 	Tiers       []Tier // surcharge tiers, ascending; none: the plan may not be overused
 	DedicatedIP bool   // an account with it may have an address of its own
+
+	PerMinute int64 // recipients that an account with it may send a minute; 0: the plan has no such limit
 }
 
 // Tier is a surcharge tier: a total for the month, and what it costs.

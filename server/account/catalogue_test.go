@@ -11,16 +11,16 @@ import (
 
 func TestDefault(t *testing.T) {
 	want := []Plan{
-		{"entry", "Entry", Bandwidth, 90 * units.MB, 9_000, false, 2900, []Tier{{200 * units.MB, 500}, {500 * units.MB, 900}}, false},
-		{"standard", "Standard", Bandwidth, 500 * units.MB, 50_000, false, 8900, []Tier{{units.GB, 1000}, {2 * units.GB, 1800}, {5 * units.GB, 3900}}, false},
-		{"mega", "MEGA", Bandwidth, 5 * units.GB, 500_000, false, 44900, []Tier{{10 * units.GB, 5900}, {20 * units.GB, 9900}}, true},
-		{"unlimited-entry", "Unlimited Entry", Unlimited, 0, 9_000, false, 4900, nil, false},
-		{"unlimited-standard", "Unlimited Standard", Unlimited, 0, 50_000, false, 14900, nil, false},
-		{"entry-month", "Entry, one month", Bandwidth, 90 * units.MB, 9_000, true, 500, nil, false},
-		{"standard-month", "Standard, one month", Bandwidth, 500 * units.MB, 50_000, true, 1500, nil, false},
-		{"mega-month", "MEGA, one month", Bandwidth, 5 * units.GB, 500_000, true, 7500, nil, false},
-		{"unlimited-entry-month", "Unlimited Entry, one month", Unlimited, 0, 9_000, true, 800, nil, false},
-		{"unlimited-standard-month", "Unlimited Standard, one month", Unlimited, 0, 50_000, true, 2500, nil, false},
+		{"entry", "Entry", Bandwidth, 90 * units.MB, 9_000, false, 2900, []Tier{{200 * units.MB, 500}, {500 * units.MB, 900}}, false, 0},
+		{"standard", "Standard", Bandwidth, 500 * units.MB, 50_000, false, 8900, []Tier{{units.GB, 1000}, {2 * units.GB, 1800}, {5 * units.GB, 3900}}, false, 0},
+		{"mega", "MEGA", Bandwidth, 5 * units.GB, 500_000, false, 44900, []Tier{{10 * units.GB, 5900}, {20 * units.GB, 9900}}, true, 0},
+		{"unlimited-entry", "Unlimited Entry", Unlimited, 0, 9_000, false, 4900, nil, false, 0},
+		{"unlimited-standard", "Unlimited Standard", Unlimited, 0, 50_000, false, 14900, nil, false, 0},
+		{"entry-month", "Entry, one month", Bandwidth, 90 * units.MB, 9_000, true, 500, nil, false, 0},
+		{"standard-month", "Standard, one month", Bandwidth, 500 * units.MB, 50_000, true, 1500, nil, false, 0},
+		{"mega-month", "MEGA, one month", Bandwidth, 5 * units.GB, 500_000, true, 7500, nil, false, 0},
+		{"unlimited-entry-month", "Unlimited Entry, one month", Unlimited, 0, 9_000, true, 800, nil, false, 0},
+		{"unlimited-standard-month", "Unlimited Standard, one month", Unlimited, 0, 50_000, true, 2500, nil, false, 0},
 	}
 	if diff := cmp.Diff(want, Default().Plans()); diff != "" {
 		t.Errorf("shipped catalogue (-want +got):\n%s", diff)
@@ -59,6 +59,8 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		{"larger tier costs less", yearly + "tiers = [{bytes = \"1GB\", price = 5}, {bytes = \"2GB\", price = 4}]", `tier 2: price: write a whole number of cents of at least 5`},
 		{"tiers of a month", yearly + "monthly = true\ntiers = [{bytes = \"2GB\", price = 5}]", `tiers: leave them out`},
 		{"tiers of an unlimited plan", good + "kind = \"unlimited\"\nemails = 5\nprice = 1\ntiers = [{bytes = \"2GB\", price = 5}]", `tiers: leave them out`},
+		{"rate below nothing", yearly + "recipients_per_minute = -1", `plan 1 ("a"): recipients_per_minute: write 1 to 1000000`},
+		{"rate above all", yearly + "recipients_per_minute = 1000001", `plan 1 ("a"): recipients_per_minute: write 1 to 1000000`},
 		{"huge", good + "kind = \"bandwidth\"\nbytes = \"2000000GB\"\nprice = 1", `bytes: a bandwidth plan needs at least`},
 		{"link without address", "renewal_link = \"renew\"\n" + yearly, `renewal_link "renew": write a web address`},
 		{"link with another word", "renewal_link = \"https://a.example/{name}\"\n" + yearly, `write a web address, with {account} and {plan}`},
@@ -67,5 +69,19 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		if _, err := Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want an error with %q", c.name, err, c.want)
 		}
+	}
+}
+
+// TestParseReadsTheRate: of the plans that have one.
+func TestParseReadsTheRate(t *testing.T) {
+	c, err := Parse([]byte("currency = \"EUR\"\n[[plan]]\nname = \"a\"\ntitle = \"A\"\nkind = \"unlimited\"\nemails = 5\nprice = 0\nrecipients_per_minute = 30\n" +
+		"[[plan]]\nname = \"b\"\ntitle = \"B\"\nkind = \"unlimited\"\nemails = 5\nprice = 0\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := c.Plan("a")
+	b, _ := c.Plan("b")
+	if a.PerMinute != 30 || b.PerMinute != 0 {
+		t.Errorf("got %d and %d, want 30 and 0", a.PerMinute, b.PerMinute)
 	}
 }

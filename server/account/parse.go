@@ -30,6 +30,8 @@ type entry struct {
 	Monthly bool           `toml:"monthly"`
 	Price   *int64         `toml:"price"`
 	Tiers   []Tier         `toml:"tiers"`
+
+	PerMinute int64 `toml:"recipients_per_minute"`
 }
 
 var (
@@ -43,6 +45,9 @@ const (
 	mostEmails = int64(mostBytes / EmailSize)
 	mostPrice  = int64(1_000_000_000_000)
 )
+
+// mostPerMinute is the fastest rate, in recipients: the pace knows no faster.
+const mostPerMinute = 1_000_000
 
 // Parse reads a catalogue in TOML. Errors name the plan, the key and what to
 // write.
@@ -111,7 +116,7 @@ func (c Catalogue) dedicate(from string) error {
 
 // plan checks an entry and fills in what follows from it.
 func (e entry) plan() (Plan, error) {
-	p := Plan{Name: e.Name, Title: e.Title, Kind: e.Kind, Bytes: e.Bytes, Emails: e.Emails, Monthly: e.Monthly, Tiers: e.Tiers}
+	p := Plan{Name: e.Name, Title: e.Title, Kind: e.Kind, Bytes: e.Bytes, Emails: e.Emails, Monthly: e.Monthly, Tiers: e.Tiers, PerMinute: e.PerMinute}
 	if !planName.MatchString(e.Name) {
 		return Plan{}, errors.New("name: use lower-case letters, digits and hyphens")
 	}
@@ -141,6 +146,9 @@ func (e entry) plan() (Plan, error) {
 		return Plan{}, errors.New("price: write a whole number of cents (or what the currency has), for example 2900 for 29.00; 0 for a gift")
 	}
 	p.Price = *e.Price
+	if e.PerMinute < 0 || e.PerMinute > mostPerMinute {
+		return Plan{}, fmt.Errorf("recipients_per_minute: write 1 to %d, or leave it out for no limit of the plan's own", mostPerMinute)
+	}
 	return p, e.checkTiers()
 }
 

@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/mail"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -77,6 +75,8 @@ func NewAdmin(o AdminOptions) *Admin {
 	for pattern, handle := range a.billingCalls() {
 		a.mux.Handle(pattern, a.answer(handle))
 	}
+	a.registerPartners()
+	a.registerOperators()
 	return a
 }
 
@@ -168,10 +168,6 @@ type PasswordChange struct {
 	Password string `json:"password"` // "": make one
 }
 
-// accountName leaves out what SMTP, Basic authentication (a colon) or a path
-// would trip over.
-var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9._@+-]{0,63}$`)
-
 func (a *Admin) addAccount(r *http.Request) (any, error) {
 	var in NewAccount
 	if err := decode(r, &in); err != nil {
@@ -207,24 +203,10 @@ func (a *Admin) addAccount(r *http.Request) (any, error) {
 }
 
 func (a *Admin) checkAccount(name string, in NewAccount) error {
-	if !accountName.MatchString(name) {
-		return refuse(http.StatusUnprocessableEntity, "the name %q cannot be used: take letters, digits and . _ @ + -, at most 64", name)
-	}
 	if _, ok := a.Plans.Plan(in.Plan); !ok {
 		return a.noPlan(in.Plan)
 	}
-	if addr, err := mail.ParseAddress(in.Email); err != nil || addr.Address != in.Email {
-		return refuse(http.StatusUnprocessableEntity, "%q is not an e-mail address", in.Email)
-	}
-	switch account.Policy(in.Overage) {
-	case account.Surcharge, account.Stop, account.Block:
-	default:
-		return refuse(http.StatusUnprocessableEntity, "overage %q is unknown: write surcharge, stop or block", in.Overage)
-	}
-	if _, err := time.LoadLocation(in.Zone); err != nil || in.Zone == "" || in.Zone == "Local" {
-		return refuse(http.StatusUnprocessableEntity, "zone %q is unknown: write a name like Europe/Rome, or UTC", in.Zone)
-	}
-	return nil
+	return checkPerson(name, in.Email, in.Overage, in.Zone)
 }
 
 func (a *Admin) noPlan(name string) error {

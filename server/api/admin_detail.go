@@ -25,6 +25,7 @@ type AccountView struct {
 	End      *time.Time `json:"plan_end,omitempty"`   // not included; missing: no end
 	Misuse   bool       `json:"misuse,omitempty"`     // marked by the operator: no refund
 	Reason   string     `json:"misuse_reason,omitempty"`
+	Partner  string     `json:"partner,omitempty"` // whose customer it is; missing: the operator's own
 }
 
 // AccountDetail is all that an operator is asked about an account.
@@ -43,7 +44,7 @@ type AccountDetail struct {
 
 func viewAccount(a store.Account) AccountView {
 	v := AccountView{ID: a.ID, Name: a.Name, Email: a.Email, Customer: a.Customer, Plan: a.Subscription.Plan, Status: statusOf(a, time.Now()),
-		Overage: a.Overage, Zone: a.Zone, Created: a.CreatedAt, Misuse: a.Misuse, Reason: a.MisuseReason}
+		Overage: a.Overage, Zone: a.Zone, Created: a.CreatedAt, Misuse: a.Misuse, Reason: a.MisuseReason, Partner: a.Partner}
 	v.Start, v.End = planTimes(a.Subscription)
 	return v
 }
@@ -130,8 +131,8 @@ func (a *Admin) showUsage(r *http.Request) (any, error) {
 	}
 	v := UsageView{Account: acc.Name, Zone: acc.Zone, Limits: limitsOf(st)}
 	if q := r.URL.Query(); q.Has("from") || q.Has("to") {
-		if err := within(&st, q.Get("from"), q.Get("to")); err != nil {
-			return nil, refuse(http.StatusUnprocessableEntity, "%v", err)
+		if err := (Days{From: q.Get("from"), To: q.Get("to")}).narrow(&st); err != nil {
+			return nil, err
 		}
 	}
 	v.Usage, err = usageOf(r.Context(), a.Store, st)

@@ -143,12 +143,15 @@ func (a *Admin) listOrders(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return viewOwnedOrders(rows), nil
+}
+
+func viewOwnedOrders(rows []store.Owned[account.Order]) []OrderView {
 	all := make([]OrderView, 0, len(rows))
 	for _, o := range rows {
-		v := viewOwned(o.One, store.Account{Name: o.Account, Customer: o.Customer, Zone: o.Zone}, o.Paid)
-		all = append(all, v)
+		all = append(all, viewOwned(o.One, store.Account{Name: o.Account, Customer: o.Customer, Zone: o.Zone}, o.Paid))
 	}
-	return all, nil
+	return all
 }
 
 func (a *Admin) addOrder(r *http.Request) (any, error) {

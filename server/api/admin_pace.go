@@ -13,6 +13,8 @@ type PaceView struct {
 	Account   string `json:"account"`
 	PerMinute int64  `json:"recipients_per_minute"` // in force; 0: no rate
 	Own       bool   `json:"own"`                   // set for this account alone
+
+	Source accept.RateSource `json:"source"` // who set it: account, plan, relay; none
 }
 
 // PaceChange asks for another pace.
@@ -34,7 +36,8 @@ func (a *Admin) pace(r *http.Request, acc store.Account) (PaceView, error) {
 		return PaceView{}, err
 	}
 	plan, _ := a.Plans.Plan(acc.Subscription.Plan)
-	return PaceView{Account: acc.Name, PerMinute: accept.RateOf(plan, own, a.PerMinute), Own: own != nil}, nil
+	rate, source := accept.RateOf(plan, own, a.PerMinute)
+	return PaceView{Account: acc.Name, PerMinute: rate, Own: own != nil, Source: source}, nil
 }
 
 func (a *Admin) setPace(r *http.Request) (any, error) {

@@ -18,6 +18,8 @@ const (
 	orderList  = "orders"
 	billList   = "bills"
 	creditList = "credits"
+
+	partnerList = "partner_accounts"
 )
 
 // cursors writes and reads the places in lists. A cursor names its list and

@@ -12,6 +12,10 @@ func exemplify(schemas huma.Registry) {
 	)
 	type object = map[string]any
 	recipient := object{"address": "anna@example.net", "decision": "accepted", "code": 250, "enhanced": "2.0.0", "reply": ""}
+	partnerAccount := object{"id": id, "reference": "order-1041", "name": "flowers", "email": "anna@example.net", "plan": "", "customer": "K-77",
+		"status": "waiting", "overage": "stop", "zone": "Europe/Rome", "created_at": "2027-01-07T09:30:00Z"}
+	partnerOrder := object{"id": "01JDJ9A2M8R6W3F5H7K0P4S1TW", "kind": "new", "plan": "standard", "price_minor": 8900, "paid_minor": 0, "missing_minor": 8900, "currency": "EUR", "state": "waiting",
+		"created_at": "2027-01-07T09:30:00Z"}
 	for name, example := range map[string]any{
 		"DeviceRequest": object{"name": "office computer", "scopes": []string{"read", "send"}},
 		"BatchKeys":     object{"envids": []string{key}},
@@ -33,6 +37,13 @@ func exemplify(schemas huma.Registry) {
 			"price_minor": 1800, "currency": "EUR", "credited": 500000000, "state": "due", "order": id},
 		"Credit": object{"id": id, "source": "surcharge", "order": id, "unit": "bytes", "granted": 500000000, "left": 500000000,
 			"valid_from": "2027-01-01T00:00:00Z", "expires_at": "2027-11-26T09:30:00Z"},
+		"PartnerOrderForm": object{"reference": "order-1041", "name": "flowers", "email": "anna@example.net", "plan": "standard", "customer": "K-77",
+			"zone": "Europe/Rome", "overage": "stop"},
+		"PartnerAccountMade":   object{"account": partnerAccount, "order": partnerOrder, "password": "abcd-efgh-jkmn-pqrs-tuvw-xyz2-3456"},
+		"PartnerAccountChange": object{"email": "office@example.net", "overage": "surcharge"},
+		"PartnerPassword":      object{"id": id, "name": "flowers", "password": "abcd-efgh-jkmn-pqrs-tuvw-xyz2-3456"},
+		"PartnerAccounts":      object{"accounts": []object{partnerAccount}, "cursor": "cGFydG5lcg", "more": false},
+		"PartnerOrders":        object{"orders": []object{partnerOrder}},
 	} {
 		if s, ok := schemas.Map()[name]; ok {
 			s.Examples = []any{example}

@@ -141,11 +141,14 @@ func (s *Server) notices(ctx context.Context, in *waiting) (*out[Notices], error
 	answer := Notices{Notices: make([]Notice, 0, len(rows)), More: more}
 	for _, n := range rows {
 		after = n.ID
-		answer.Notices = append(answer.Notices, Notice{ID: n.ID, At: n.CreatedAt, Kind: n.Kind, Severity: n.Severity, Key: n.Key,
-			Subject: n.Subject, Body: n.Body, AckedAt: optional(n.AckedAt)})
+		answer.Notices = append(answer.Notices, viewNotice(n))
 	}
 	answer.Cursor = s.cursors.write(noticeList, after)
 	return &out[Notices]{Body: answer}, nil
+}
+
+func viewNotice(n store.Notice) Notice {
+	return Notice{ID: n.ID, At: n.CreatedAt, Kind: n.Kind, Severity: n.Severity, Key: n.Key, Subject: n.Subject, Body: n.Body, AckedAt: optional(n.AckedAt)}
 }
 
 func (s *Server) ackNotice(ctx context.Context, in *ackIn) (*struct{}, error) {

@@ -19,12 +19,17 @@ import (
 var tagged = map[string]bool{"/v1/account": true, "/v1/quota": true, "/v1/policy": true, "/v1/endpoints": true,
 	"/v1/orders": true, "/v1/bills": true, "/v1/credits": true}
 
+// isTagged says that the answer at a path has a tag; those of partners all do.
+func isTagged(path string) bool {
+	return tagged[path] || path == "/v1/partner/accounts" || strings.HasPrefix(path, "/v1/partner/accounts/")
+}
+
 // withTags gives some answers an ETag, and answers 304 to who has them already
 // (RFC 9110 §13.1.2). The tag is a hash of the answer: what is computed from
 // several tables has no version of its own.
 func withTags(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet || !tagged[r.URL.Path] {
+		if r.Method != http.MethodGet || !isTagged(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}

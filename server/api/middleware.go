@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +23,17 @@ import (
 type caller struct {
 	account store.Account
 	device  store.Device // zero for a call with the SMTP login
+
+	partner store.Partner      // of a partner's call, which has no account
+	token   store.PartnerToken // zero for any other call
+}
+
+// scopes is what the caller's token may do; false: it is no token that calls.
+func (c caller) scopes() (string, bool) {
+	if c.token.ID != "" {
+		return c.token.Scopes, true
+	}
+	return c.device.Scopes, c.device.ID != ""
 }
 
 type callerKey struct{}
@@ -43,16 +53,20 @@ func (s *Server) authenticate(a huma.API) func(huma.Context, func(huma.Context))
 	return func(ctx huma.Context, next func(huma.Context)) {
 		var c caller
 		var err error
-		if _, byLogin := ctx.Operation().Security[0]["login"]; byLogin {
+		_, byLogin := ctx.Operation().Security[0]["login"]
+		switch {
+		case byLogin:
 			c.account, err = s.byLogin(ctx)
-		} else {
+		case ofPartners(ctx.Operation()):
+			c, err = s.byPartnerToken(ctx)
+		default:
 			c, err = s.byToken(ctx)
 		}
 		if err != nil {
 			s.refuse(a, ctx, err)
 			return
 		}
-		if c.device.ID != "" && !permits(c.device.Scopes, ctx.Operation()) {
+		if scopes, limited := c.scopes(); limited && !permits(scopes, ctx.Operation()) {
 			s.refuse(a, ctx, errScope)
 			return
 		}
@@ -76,11 +90,11 @@ func (s *Server) byLogin(ctx huma.Context) (store.Account, error) {
 
 // byToken finds the device of a bearer token (RFC 6750 §2.1).
 func (s *Server) byToken(ctx huma.Context) (caller, error) {
-	scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+	token := bearerOf(ctx)
+	if token == "" {
 		return caller{}, login.ErrWrong
 	}
-	device, account, err := s.Store.DeviceByToken(ctx.Context(), login.TokenHash(strings.TrimSpace(token)))
+	device, account, err := s.Store.DeviceByToken(ctx.Context(), login.TokenHash(token))
 	if errors.Is(err, store.ErrNotFound) {
 		return caller{}, login.ErrWrong
 	}
@@ -106,6 +120,7 @@ var errScope = errors.New("token lacks a scope")
 func (s *Server) refuse(a huma.API, ctx huma.Context, err error) {
 	status, detail := http.StatusInternalServerError, unexpected
 	var throttled *login.Throttled
+	var spent *tokenError
 	switch {
 	case errors.As(err, &throttled):
 		status, detail = http.StatusTooManyRequests, "Too many requests: wait as long as Retry-After says."
@@ -117,6 +132,9 @@ func (s *Server) refuse(a huma.API, ctx huma.Context, err error) {
 			scheme = `Basic realm="relay", charset="UTF-8"`
 		}
 		ctx.SetHeader("WWW-Authenticate", scheme)
+	case errors.As(err, &spent):
+		status, detail = http.StatusUnauthorized, spent.detail
+		ctx.SetHeader("WWW-Authenticate", `Bearer realm="relay", error="invalid_token"`) // RFC 6750 §3.1
 	case errors.Is(err, errScope):
 		status, detail = http.StatusForbidden, "This token may not do that: it lacks "+scopeOf(ctx.Operation())+"."
 		ctx.SetHeader("WWW-Authenticate", `Bearer realm="relay", error="insufficient_scope", scope="`+scopeOf(ctx.Operation())+`"`) // RFC 6750 §3
@@ -137,11 +155,14 @@ const unexpected = "Something went wrong in the relay. Try again later."
 func (s *Server) problem(err error) error {
 	var status huma.StatusError
 	var headers huma.HeadersError
+	var no *refusal
 	switch {
 	case errors.As(err, &headers):
 		return err // one of ours with headers, see huma.ErrorWithHeaders
 	case errors.As(err, &status):
 		return status
+	case errors.As(err, &no):
+		return huma.NewError(no.status, no.detail)
 	case errors.Is(err, errCursor):
 		return huma.Error410Gone("This cursor is not of this relay's store. Start again without one.")
 	case errors.Is(err, store.ErrNotFound):

@@ -24,16 +24,18 @@ type waiting struct {
 	Wait int `query:"wait" minimum:"0" maximum:"60" default:"0" doc:"Seconds to wait for the first entry"`
 }
 
+// Days is a span of days of the account's zone.
+type Days struct {
+	From string `query:"from" format:"date" doc:"First day; default: the present period's"`
+	To   string `query:"to" format:"date" doc:"Day after the last; default: the present period's"`
+}
+
 type (
 	noInput   struct{}
 	deviceIn  struct{ Body DeviceRequest }
 	policyIn  struct{ Body OveragePolicy }
 	batchesIn struct{ Body BatchKeys }
-	usageIn   struct {
-		From string `query:"from" format:"date" doc:"First day; default: the present period's"`
-		To   string `query:"to" format:"date" doc:"Day after the last; default: the present period's"`
-	}
-	errorsIn struct {
+	errorsIn  struct {
 		Page
 		Accept string `header:"Accept" hidden:"true"`
 	}
@@ -54,8 +56,9 @@ func describe() huma.Config {
 		"New fields may appear at any time."
 	c.Servers = []*huma.Server{{URL: "/v1"}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"login":  {Type: "http", Scheme: "basic", Description: "The SMTP login"},
-		"bearer": {Type: "http", Scheme: "bearer", Description: "A token from POST /devices"},
+		"login":   {Type: "http", Scheme: "basic", Description: "The SMTP login"},
+		"bearer":  {Type: "http", Scheme: "bearer", Description: "A token from POST /devices"},
+		"partner": {Type: "http", Scheme: "bearer", Description: "A partner's token, which the operator makes: relayd partner token NAME"},
 	}
 	return c
 }
@@ -94,6 +97,7 @@ func (s *Server) register(a huma.API) {
 	add(s, a, op("ackNotice", http.MethodPost, "/notices/{id}/ack", "Say that a notice was seen", http.StatusNotFound), s.ackNotice)
 	s.registerSending(a)
 	s.registerBilling(a)
+	s.registerPartners(a)
 	exemplify(a.OpenAPI().Components.Schemas)
 	// An older relay ignores what a newer companion sends beside the known.
 	for _, schema := range a.OpenAPI().Components.Schemas.Map() {

@@ -24,11 +24,11 @@ func (s *Server) policy(ctx context.Context, in *policyQuery) (*out[Policy], err
 	if p.PerProvider == nil {
 		p.PerProvider = map[string]int64{}
 	}
-	rate, err := s.rate(ctx, c.account)
+	rate, source, err := s.rate(ctx, c.account)
 	if err != nil {
 		return nil, err
 	}
-	p.AccountPerMinute, p.PerMinute = rate, 0
+	p.AccountPerMinute, p.Source, p.PerMinute = rate, string(source), 0
 	if rate > 0 {
 		now := time.Now()
 		active, err := s.Store.AskPace(ctx, c.device, in.Waiting, now.Add(-2*shareValid), now)
@@ -41,12 +41,13 @@ func (s *Server) policy(ctx context.Context, in *policyQuery) (*out[Policy], err
 	return &out[Policy]{Body: p}, nil
 }
 
-// rate is the account's, in recipients a minute.
-func (s *Server) rate(ctx context.Context, a store.Account) (int64, error) {
+// rate is the account's, in recipients a minute, and who set it.
+func (s *Server) rate(ctx context.Context, a store.Account) (int64, accept.RateSource, error) {
 	own, err := s.Store.PerMinute(ctx, a.ID)
 	if err != nil {
-		return 0, err
+		return 0, accept.RateNone, err
 	}
 	plan, _ := s.Plans.Plan(a.Subscription.Plan) // one that has left the catalogue has no rate to give
-	return accept.RateOf(plan, own, s.Policy.PerMinute), nil
+	n, source := accept.RateOf(plan, own, s.Policy.PerMinute)
+	return n, source, nil
 }

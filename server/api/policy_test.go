@@ -21,6 +21,13 @@ func TestShares(t *testing.T) {
 			t.Errorf("%s%s: told %d, want %d", device, query, p.PerMinute, want)
 		}
 	}
+	source := func(want string) {
+		t.Helper()
+		if p := get[Policy](r, tokens["a"], "/policy"); p.Source != want {
+			t.Errorf("the rate is said to be of %q, want %q", p.Source, want)
+		}
+	}
+	source("none")
 	ask("a", "?waiting=5", 0) // nobody has a rate, and nothing is written
 	if n := r.number(`SELECT count(*) FROM device_paces`); n != 0 {
 		t.Errorf("%d rows without a rate", n)
@@ -33,6 +40,7 @@ func TestShares(t *testing.T) {
 	if p.PerMinute != 600 || p.AccountPerMinute != 600 || p.ValidSeconds != 60 || p.Batch != 50 || p.PersonalBurst != 5 || p.RcptMax != 50 || p.PerProvider["gmail.com"] != 20 {
 		t.Errorf("%+v", p)
 	}
+	source("account")
 	ask("b", "?waiting=0", 300) // what it would have
 	ask("a", "?waiting=5", 600)
 	ask("b", "?waiting=1", 300)

@@ -21,6 +21,9 @@ var everything = []string{scopeRead, scopeSend, scopeAdmin}
 // scopeOf is what an operation asks of a token: reading is read, anything else
 // send, but for these.
 func scopeOf(op *huma.Operation) string {
+	if ofPartners(op) {
+		return partnerScopeOf(op)
+	}
 	switch op.OperationID {
 	case "setOveragePolicy", "listDevices", "revokeDevice":
 		return scopeAdmin
@@ -41,12 +44,15 @@ func permits(scopes string, op *huma.Operation) bool {
 }
 
 // scopesOf puts scopes in one order, without repetitions; none is everything.
-func scopesOf(asked []string) string {
+func scopesOf(asked []string) string { return chosen(everything, asked) }
+
+// chosen is what was asked for of all; nothing asked for is all.
+func chosen(all, asked []string) string {
 	if len(asked) == 0 {
-		asked = everything
+		asked = all
 	}
 	var words []string
-	for _, s := range everything {
+	for _, s := range all {
 		if slices.Contains(asked, s) {
 			words = append(words, s)
 		}

@@ -84,17 +84,7 @@ func (s *Server) Wake(accountID string) { s.hub.wake(accountID) }
 // Run serves ln over TLS until ctx ends. Then waiting calls are answered at
 // once, running ones get some seconds, and everything is closed.
 func (s *Server) Run(ctx context.Context, ln net.Listener, conf *tls.Config) error {
-	srv := &http.Server{
-		Handler:           s.handler,
-		TLSConfig:         conf.Clone(), // net/http adds its protocols; others serve with conf
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      answerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		// What net/http would log are handshakes that failed, with addresses.
-		ErrorLog: log.New(io.Discard, "", 0),
-	}
+	srv := overTLS(s.handler, conf)
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	besides, stop := context.WithCancel(ctx)
@@ -104,6 +94,21 @@ func (s *Server) Run(ctx context.Context, ln net.Listener, conf *tls.Config) err
 	return serve(ctx, srv, func() error {
 		return srv.ServeTLS(lasting{listen.New(ln, listen.Limits{Conns: maxConns})}, "", "")
 	}, s.hub.stop)
+}
+
+// overTLS is a server with our limits.
+func overTLS(h http.Handler, conf *tls.Config) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		TLSConfig:         conf.Clone(), // net/http adds its protocols; others serve with conf
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		// What net/http would log are handshakes that failed, with addresses.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
 }
 
 // lasting leaves open connections to http.Server, which closes its listener

@@ -158,6 +158,7 @@ type Policy struct {
 	AccountPerMinute int64            `json:"account_recipients_per_minute" doc:"The account's rate, which its devices share; 0: none"`
 	Batch            int64            `json:"batch" doc:"Recipients that may leave at once, ahead of the rate; 0: not said"`
 	PersonalBurst    int64            `json:"personal_burst" doc:"Recipients by which personal mail may be ahead of it beside that; 0: not said"`
+	Source           string           `json:"account_rate_source" enum:"account,plan,relay,none" doc:"Who set that rate: for this account alone, the plan, or the relay for all; none: there is no rate"`
 	PerProvider      map[string]int64 `json:"per_provider" nullable:"false" doc:"Recipients a minute, by domain of the recipient"`
 }
 

@@ -2,11 +2,8 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"net/http"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/billing"
@@ -14,7 +11,11 @@ import (
 )
 
 func (s *Server) quota(ctx context.Context, _ *noInput) (*out[Quota], error) {
-	st, err := s.billing.Standing(ctx, from(ctx).account.ID)
+	return s.quotaOf(ctx, from(ctx).account.ID)
+}
+
+func (s *Server) quotaOf(ctx context.Context, accountID string) (*out[Quota], error) {
+	st, err := s.billing.Standing(ctx, accountID)
 	if err != nil {
 		return nil, err
 	}
@@ -40,13 +41,17 @@ func left(plan, given, used int64) *int64 {
 // longestUsage is the most days in one answer: a year and a bit.
 const longestUsage = 400
 
-func (s *Server) usage(ctx context.Context, in *usageIn) (*out[Usage], error) {
-	st, err := s.billing.Standing(ctx, from(ctx).account.ID)
+func (s *Server) usage(ctx context.Context, in *Days) (*out[Usage], error) {
+	return s.usageIn(ctx, from(ctx).account.ID, *in)
+}
+
+func (s *Server) usageIn(ctx context.Context, accountID string, in Days) (*out[Usage], error) {
+	st, err := s.billing.Standing(ctx, accountID)
 	if err != nil {
 		return nil, err
 	}
-	if err := within(&st, in.From, in.To); err != nil {
-		return nil, huma.Error422UnprocessableEntity(err.Error())
+	if err := in.narrow(&st); err != nil {
+		return nil, err
 	}
 	u, err := usageOf(ctx, s.Store, st)
 	if err != nil {
@@ -55,24 +60,26 @@ func (s *Server) usage(ctx context.Context, in *usageIn) (*out[Usage], error) {
 	return &out[Usage]{Body: u}, nil
 }
 
-var errDay = errors.New("Write from and to as YYYY-MM-DD.") //nolint:staticcheck // a sentence for the customer
-
-// within changes the span that a standing is of to the days from up to before
-// to, where they are given. The error is for people.
-func within(st *billing.Standing, from, to string) (err error) {
+// narrow makes the days the period of a standing, where they are given.
+func (in Days) narrow(st *billing.Standing) (err error) {
+	if st.Start.IsZero() { // no plan has begun: today stands for the present period
+		year, month, day := time.Now().In(st.Rows.Zone).Date()
+		st.Start = time.Date(year, month, day, 0, 0, 0, 0, st.Rows.Zone)
+		st.End = st.Start.AddDate(0, 0, 1)
+	}
 	for _, bound := range []struct {
 		day string
 		at  *time.Time
-	}{{from, &st.Start}, {to, &st.End}} {
+	}{{in.From, &st.Start}, {in.To, &st.End}} {
 		if bound.day == "" {
 			continue
 		}
 		if *bound.at, err = time.ParseInLocation(time.DateOnly, bound.day, st.Rows.Zone); err != nil {
-			return errDay
+			return refuse(http.StatusUnprocessableEntity, "Write from and to as YYYY-MM-DD.")
 		}
 	}
 	if span := st.End.Sub(st.Start); span <= 0 || span > longestUsage*24*time.Hour {
-		return fmt.Errorf("To must be later than from, by at most %d days.", longestUsage) //nolint:staticcheck // as errDay
+		return refuse(http.StatusUnprocessableEntity, "To must be later than from, by at most %d days.", longestUsage)
 	}
 	return nil
 }

@@ -72,6 +72,10 @@ type NewAccount struct {
 	Begins    time.Time // of the plan; zero: now
 	Reference string    // of the order; "": the account's id
 	Wait      bool      // for payment and activation; else the plan begins at once, free of charge
+
+	// Check is asked first, in the same transaction, whether the account may be
+	// opened: its error is Open's. nil: it may.
+	Check func(ctx context.Context, tx *sql.Tx) error
 }
 
 // Open opens an account with its first order. It is store.ErrExists when the
@@ -103,6 +107,11 @@ func (b *Billing) Open(ctx context.Context, n NewAccount) (store.Account, accoun
 		n.Reference = acc.ID
 	}
 	err = b.Store.Tx(ctx, func(tx *sql.Tx) error {
+		if n.Check != nil {
+			if err := n.Check(ctx, tx); err != nil {
+				return err
+			}
+		}
 		if err := b.Store.AddAccount(ctx, tx, acc); err != nil {
 			return err
 		}

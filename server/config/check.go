@@ -22,8 +22,8 @@ func (c *Config) check() error {
 		c.Submission.check(),
 		c.TLS.check(),
 		c.API.check(),
-		c.notYet(),
 		c.Store.check(),
+		c.Web.check(),
 		c.Delivery.check(),
 		c.Inbound.check(),
 		c.Limits.check(),
@@ -71,9 +71,9 @@ func (t TLS) check() error {
 	return nil
 }
 
-func (c *Config) notYet() error {
-	if c.Web.Listen != "" {
-		return errors.New("web.listen: the web pages are not in this version: leave it empty")
+func (w Web) check() error {
+	if w.Listen != "" {
+		return address("web.listen", w.Listen)
 	}
 	return nil
 }

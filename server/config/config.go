@@ -57,7 +57,7 @@ type API struct {
 	Metrics string `toml:"metrics"` // host:port for Prometheus, plain HTTP; "": none
 }
 
-// Web are pages for people; not in this version.
+// Web is where operators log in: HTTPS with the same certificate; "": nowhere.
 type Web struct {
 	Listen string `toml:"listen"`
 }

@@ -119,7 +119,7 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		{"files without paths", "[tls]\nmode = \"files\"\n", []string{"cert and key"}},
 		{"internal with paths", "[tls]\ncert = \"a\"\n", []string{"internal"}},
 		{"mode", "[tls]\nmode = \"none\"\n", []string{`"none"`}},
-		{"web", "[web]\nlisten = \":80\"\n", []string{"web.listen", "not in this version"}},
+		{"web", "[web]\nlisten = \"here\"\n", []string{"web.listen", "host:port"}},
 		{"route", "[delivery]\nroute = \"pigeon\"\n", []string{"delivery.route", "maildir:PATH"}},
 		{"smarthost without port", "[delivery]\nroute = \"smtp://a\"\n", []string{"smtp://host:port"}},
 		{"smarthost with login", "[delivery]\nroute = \"smtp://u:p@a:25\"\n", []string{"smtp://host:port"}},

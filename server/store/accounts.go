@@ -26,6 +26,8 @@ type Account struct {
 	Misuse       bool
 	MisuseReason string // the operator's words for the mark
 	CreatedAt    time.Time
+	Partner      string // whose customer it is; "" the operator's own
+	Reference    string // the partner's, of the order
 
 	// Subscription is the one in force, or the last one that was; without an
 	// ID where none has begun.
@@ -33,7 +35,8 @@ type Account struct {
 }
 
 const (
-	accountColumns = `a.id, a.name, a.email, a.customer, a.zone, a.status, a.overage, a.password_hash, a.misuse, a.misuse_reason, a.created_at, ` + begun
+	accountColumns = `a.id, a.name, a.email, a.customer, a.zone, a.status, a.overage, a.password_hash, a.misuse, a.misuse_reason, a.created_at,
+		a.partner, a.partner_reference, ` + begun
 
 	// begun is the columns of the subscription that began last; joinBegun joins
 	// it, where $1 is now. One that ended before it began was given back.
@@ -50,7 +53,8 @@ func scanAccount(row scanner, more ...any) (Account, error) {
 	var a Account
 	var misuse, created int64
 	var s begunRow
-	into := append([]any{&a.ID, &a.Name, &a.Email, &a.Customer, &a.Zone, &a.Status, &a.Overage, &a.PasswordHash, &misuse, &a.MisuseReason, &created}, s.into()...)
+	into := append([]any{&a.ID, &a.Name, &a.Email, &a.Customer, &a.Zone, &a.Status, &a.Overage, &a.PasswordHash, &misuse, &a.MisuseReason, &created,
+		&a.Partner, &a.Reference}, s.into()...)
 	err := row.Scan(append(into, more...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Account{}, ErrNotFound
@@ -75,11 +79,11 @@ func (r *begunRow) subscription(accountID string) account.Subscription {
 }
 
 // AddAccount stores a new account within a transaction, without a plan. It is
-// ErrExists when the name is taken.
+// ErrExists when the name is taken, or the partner has used the reference.
 func (s *Store) AddAccount(ctx context.Context, tx *sql.Tx, a Account) error {
-	res, err := tx.ExecContext(ctx, `INSERT INTO accounts (id, name, email, customer, zone, status, overage, password_hash, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (name) DO NOTHING`,
-		a.ID, a.Name, a.Email, a.Customer, a.Zone, a.Status, a.Overage, a.PasswordHash, Micros(a.CreatedAt))
+	res, err := tx.ExecContext(ctx, `INSERT INTO accounts (id, name, email, customer, zone, status, overage, password_hash, created_at, partner, partner_reference)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+		a.ID, a.Name, a.Email, a.Customer, a.Zone, a.Status, a.Overage, a.PasswordHash, Micros(a.CreatedAt), a.Partner, a.Reference)
 	if err != nil {
 		return fmt.Errorf("add account: %w", err)
 	}

@@ -96,11 +96,15 @@ func (f Selection) where(args *[]any) string {
 		add(`d.message_id = `, f.MessageID)
 	}
 	if f.Domain != "" {
-		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(f.Domain))
-		add(`lower(d.recipient) LIKE `, `%@`+escaped)
+		add(`lower(d.recipient) LIKE `, `%@`+escapeLike(f.Domain))
 		cond += ` ESCAPE '\'`
 	}
 	return cond
+}
+
+// escapeLike writes words for LIKE with ESCAPE '\', in lower case.
+func escapeLike(words string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(words))
 }
 
 // Waiting is one recipient that is not done.
