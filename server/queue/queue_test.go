@@ -179,6 +179,15 @@ func newWorldOn(t testing.TB, dsn string, c Config) *world {
 	return w
 }
 
+// fresh is a new database of the kind of dsn, for a subtest.
+func fresh(t testing.TB, dsn string) string {
+	t.Helper()
+	if dsn == "" {
+		return ""
+	}
+	return storetest.Database(t)
+}
+
 // renew makes another queue on the same store, as a restart does.
 func (w *world) renew(c Config) {
 	w.t.Helper()

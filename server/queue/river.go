@@ -94,6 +94,10 @@ type driver struct {
 // GetListener implements riverdriver.Driver.
 func (d *driver) GetListener(*riverdriver.GetListenenerParams) riverdriver.Listener { return d.bell }
 
+// SupportsListener implements riverdriver.Driver. The one for PostgreSQL over
+// database/sql says no, and River would only poll.
+func (d *driver) SupportsListener() bool { return true }
+
 // SupportsListenNotify implements riverdriver.Driver: inserts leave no note
 // for other processes.
 func (d *driver) SupportsListenNotify() bool { return false }
