@@ -53,11 +53,10 @@ func (serveCommand) Run(inv *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	release, err := st.Alone(inv.ctx)
-	if err != nil {
+	if err := join(inv.ctx, st, cfg); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() { err = errors.Join(err, leave(st)) }()
 	r, err := newRelay(st, inv.data, cfg, log)
 	if err != nil {
 		return err
@@ -240,8 +239,9 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 	defer stopAccepting()
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return r.acceptor.Run(acceptCtx) })
+	parts.Go(func() error { return r.beat(acceptCtx) })
 	parts.Go(func() error {
-		defer stopAccepting()
+		defer stopAccepting() // and with it the lease: it lasts as long as mail is sent
 		front, ctx := errgroup.WithContext(ctx)
 		front.Go(func() error { return r.smtp.Run(ctx) })
 		front.Go(func() error {

@@ -23,6 +23,7 @@ func (c *Config) check() error {
 		c.TLS.check(),
 		c.API.check(),
 		c.notYet(),
+		c.Store.check(),
 		c.Delivery.check(),
 		c.Inbound.check(),
 		c.Limits.check(),

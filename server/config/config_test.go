@@ -83,6 +83,7 @@ from = "Grüße <reports@relay.example>"
 		Delivery:   Delivery{Route: "maildir:" + filepath.Join(dir, "out"), DNS: "127.0.0.1:53"},
 		Inbound:    Inbound{Listen: []string{"127.0.0.1:2500"}, BounceDomain: "bounce.localhost"},
 		Limits:     Limits{MaxMessage: 90 * units.MB, RecipientsPerMinute: 600, PerProvider: map[string]int64{"gmail.com": 20}},
+		Store:      Store{Lease: Span(30 * time.Second)},
 		Retention:  Retention{Bodies: "delivered", Logs: Span(7 * 24 * time.Hour)},
 		Notify:     Notify{From: "Grüße <reports@relay.example>"},
 	}

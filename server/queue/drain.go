@@ -69,8 +69,10 @@ func (d *drain) run(ctx context.Context) error {
 			return river.JobSnooze(0) // others get a turn, or the next start goes on
 		}
 		if until := d.q.lanes.pausedUntil(d.lane.name, time.Now()); d.conn == nil && !until.IsZero() {
-			_, err := d.finish(ctx, until)
-			return err
+			if done, err := d.finish(ctx, until); done || err != nil {
+				return err
+			}
+			continue
 		}
 		due, err := d.claim(ctx)
 		switch {
@@ -127,7 +129,14 @@ func (d *drain) linger(ctx context.Context) bool {
 	}
 }
 
-var errNotEmpty = errors.New("lane is not empty")
+var (
+	errNotEmpty = errors.New("lane is not empty")
+	errInUse    = errors.New("lane is in use")
+)
+
+// inUse is how long a slot waits before it asks again for a lane to which
+// another transaction is adding.
+const inUse = 10 * time.Millisecond
 
 // finish completes the job if nothing is due, in one transaction: a row that
 // was committed before is seen by it, and one that is committed later finds
@@ -136,6 +145,11 @@ var errNotEmpty = errors.New("lane is not empty")
 func (d *drain) finish(ctx context.Context, pause time.Time) (done bool, err error) {
 	d.disconnect() // it may take a while to say goodbye
 	err = d.q.c.Store.Tx(ctx, func(tx *sql.Tx) error {
+		if ok, err := d.q.c.Store.OwnLane(ctx, tx, d.lane.name); err != nil {
+			return err
+		} else if !ok {
+			return errInUse
+		}
 		if _, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, d.job); err != nil {
 			return err
 		}
@@ -150,11 +164,20 @@ func (d *drain) finish(ctx context.Context, pause time.Time) (done bool, err err
 				return errNotEmpty
 			}
 		}
-		d.left = true
-		d.q.lanes.leave(d.lane, d.job.Args.Slot)
+		if !d.left { // the store may run this again
+			d.left = true
+			d.q.lanes.leave(d.lane, d.job.Args.Slot)
+		}
 		return nil
 	})
-	if errors.Is(err, errNotEmpty) {
+	switch {
+	case errors.Is(err, errNotEmpty):
+		return false, nil
+	case errors.Is(err, errInUse):
+		select {
+		case <-time.After(inUse):
+		case <-ctx.Done():
+		}
 		return false, nil
 	}
 	// After the commit: a sweep that came before saw a slot that still ran.
