@@ -67,7 +67,7 @@ func Run(ctx context.Context, c Config) error {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, ErrFenced):
-			return fmt.Errorf("%w: other nodes have taken over; the next start joins as a new node", err)
+			return fmt.Errorf("%w: others may have taken over; the next start joins as a new node", err)
 		case err == nil:
 			last = now
 			c.takeOver(ctx)
