@@ -100,7 +100,11 @@ func (d *drain) claim(ctx context.Context) (*store.Due, error) {
 	c := &d.lane.claims
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	due, err := d.q.c.Store.NextDue(ctx, c.query(d.lane.name, time.Now(), d.single))
+	query := c.query(d.lane.name, time.Now(), d.single)
+	if d.q.c.Store.Shared() {
+		query.Part, query.Parts = d.job.Args.Slot, d.q.c.Slots
+	}
+	due, err := d.q.c.Store.NextDue(ctx, query)
 	if err == nil && !due.Held {
 		c.add(due, d.single)
 	}

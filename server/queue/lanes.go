@@ -121,6 +121,23 @@ func (s *lanes) wake(names []string) bool {
 	return inserted
 }
 
+// heard does so for what another node added to; without names, for all lanes.
+// What this process has inserted is not its matter.
+func (s *lanes) heard(names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(names) == 0 {
+		for _, l := range s.byName {
+			l.poke()
+		}
+	}
+	for _, name := range names {
+		if l := s.byName[name]; l != nil {
+			l.poke()
+		}
+	}
+}
+
 // poke leaves a token, whether or not a slot lingers at the moment: one that is
 // about to must find it.
 func (l *lane) poke() {

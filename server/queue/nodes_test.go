@@ -109,3 +109,28 @@ func TestTakenOverLanesGoOn(t *testing.T) {
 		}
 	}
 }
+
+// A commit at one node wakes a slot that lingers at the other, also after the
+// connection over which it listens was lost. Every timer is far away.
+func TestWakeOverNodes(t *testing.T) {
+	dsn := storetest.Database(t)
+	conf := Config{Route: newFake(), Slots: 1, Linger: time.Hour}
+	one, two := newWorldOn(t, dsn, conf), newWorldOn(t, dsn, conf)
+	two.run()
+	two.accept("x\r\n", "first@far.example")
+	two.wait(`status = 'delivered'`, 1) // its slot lingers now
+	one.run()
+	for i := range 5 {
+		one.accept("x\r\n", fmt.Sprintf("r%d@far.example", i))
+		one.wait(`status = 'delivered'`, 2+i)
+	}
+	res, err := two.store.Writer().Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := res.RowsAffected(); n == 0 {
+		t.Fatal("nobody listened")
+	}
+	one.accept("x\r\n", "last@far.example")
+	one.wait(`status = 'delivered'`, 7)
+}

@@ -44,7 +44,8 @@
 // look, because it cannot give up before the commit; if the node dies first,
 // the slot's job is taken over.
 //
-// Run owns all goroutines: River's, the recorder and the sweeper. It never
+// Run owns all goroutines: River's, the recorder, the sweeper and, where nodes
+// share the lanes, one that tells the others and one that hears them. It never
 // logs an address.
 package queue
 
@@ -123,6 +124,7 @@ type Queue struct {
 	lanes  *lanes
 	rec    *recorder
 	alarm  *alarm
+	abroad *abroad
 
 	// stopping ends when no new message may be begun, nor a connection for one.
 	// It is kept because Run's own context must not end what is in hand.
@@ -134,7 +136,7 @@ type Queue struct {
 // from now on, delivery with Run.
 func New(c Config) (*Queue, error) {
 	c = c.withDefaults()
-	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots, c.Store.Shared()), rec: newRecorder(c.Store), alarm: newAlarm()}
+	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots, c.Store.Shared()), rec: newRecorder(c.Store), alarm: newAlarm(), abroad: newAbroad()}
 	q.stopping, q.stop = context.WithCancel(context.Background())
 	client, err := newClient(q)
 	if err != nil {
@@ -174,6 +176,9 @@ func (q *Queue) Wake(names []string) {
 	if q.lanes.wake(names) {
 		q.bell.ring()
 	}
+	if q.c.Store.Shared() {
+		q.abroad.add(names)
+	}
 }
 
 // Run delivers until ctx ends, then finishes the transactions in hand.
@@ -196,6 +201,10 @@ func (q *Queue) Run(ctx context.Context) error {
 	sweeping, stopSweeping := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() { q.sweepLoop(sweeping) })
+	if q.c.Store.Shared() {
+		sweeper.Go(func() { q.tellLoop(sweeping) })
+		sweeper.Go(func() { q.hearLoop(sweeping) })
+	}
 	<-ctx.Done()
 	stopSweeping()
 	sweeper.Wait()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -246,5 +247,42 @@ func TestAtRest(t *testing.T) {
 	}
 	if err := openTest(t, "", t.TempDir()).AtRest(t.Context(), testLease); err != nil {
 		t.Errorf("SQLite: %v", err)
+	}
+}
+
+// Connections that share a lane look at different messages first; what nobody's
+// part is goes after the head start, and everything is somebody's.
+func TestParts(t *testing.T) {
+	s := openTest(t, storetest.Database(t), t.TempDir())
+	for i := range 40 {
+		queued(t, s, fmt.Sprintf("m%d", i), "l", "x.example", 2, noon.Add(time.Duration(i)*time.Second/10))
+	}
+	next := func(part, parts int, single bool) *Due {
+		t.Helper()
+		d, err := s.NextDue(t.Context(), DueQuery{Lane: "l", Now: noon.Add(time.Minute), Single: single, Part: part, Parts: parts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	for _, single := range []bool{false, true} {
+		seen := make(map[int64]bool)
+		for part := range 4 {
+			seen[next(part, 4, single).Recipients[0].ID] = true
+		}
+		if len(seen) != 4 {
+			t.Errorf("four parts, single %v: looked at %d places, want 4", single, len(seen))
+		}
+	}
+	if d := next(0, 1, false); d.MessageID != "m0" || len(d.Recipients) != 2 {
+		t.Errorf("without parts: %s with %d recipients, want the first", d.MessageID, len(d.Recipients))
+	}
+	if _, err := s.Writer().Exec(`UPDATE deliveries SET next_at = next_at - $1 WHERE message_id = 'm7'`, 2*headStart.Microseconds()); err != nil {
+		t.Fatal(err)
+	}
+	for part := range 4 {
+		if d := next(part, 4, false); d.MessageID != "m7" {
+			t.Errorf("part %d goes on with %s before what has waited too long", part, d.MessageID)
+		}
 	}
 }
