@@ -2,13 +2,42 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"os"
 	"time"
 
+	"servicesmtp.net/companion/server/api"
 	"servicesmtp.net/companion/server/config"
 	"servicesmtp.net/companion/server/node"
 	"servicesmtp.net/companion/server/store"
 )
+
+type nodeGroup struct {
+	List nodeList `cmd:"" help:"List the relays that work on the database."`
+}
+
+type nodeList struct{}
+
+// Run lists the nodes.
+func (nodeList) Run(inv *invocation) error {
+	var out api.NodesView
+	if err := inv.ask(http.MethodGet, "/nodes", nil, &out); err != nil {
+		return err
+	}
+	switch {
+	case inv.json:
+		return inv.printJSON(out)
+	case len(out.Nodes) == 0:
+		_, err := fmt.Fprintln(inv.stdout, "No relay shares its database: on SQLite there is one at most, on PostgreSQL none runs.")
+		return err
+	}
+	rows := [][]string{{"NAME", "ID", "SINCE", "LAST SEEN"}}
+	for _, n := range out.Nodes {
+		rows = append(rows, []string{n.Name, n.ID, n.Since.Format(time.RFC3339), n.Seen.Format(time.RFC3339)})
+	}
+	return inv.table(rows...)
+}
 
 // farewell bounds how long a stop waits for the database.
 const farewell = 10 * time.Second

@@ -66,6 +66,7 @@ func NewAdmin(o AdminOptions) *Admin {
 		"GET /accounts/{name}/usage":           a.showUsage,
 		"GET /accounts/{name}/errors":          a.listErrors,
 		"GET /accounts/{name}/reports/{month}": a.showReport,
+		"GET /nodes":                           a.listNodes,
 		"GET /plans":                           a.listPlans,
 		"GET /queue":                           a.listQueue,
 		"POST /queue/{action}":                 a.changeQueue,
