@@ -69,10 +69,8 @@ func (d *drain) run(ctx context.Context) error {
 			return river.JobSnooze(0) // others get a turn, or the next start goes on
 		}
 		if until := d.q.lanes.pausedUntil(d.lane.name, time.Now()); d.conn == nil && !until.IsZero() {
-			if done, err := d.finish(ctx, until); done || err != nil {
-				return err
-			}
-			continue
+			_, err := d.finish(ctx, until)
+			return err
 		}
 		due, err := d.claim(ctx)
 		switch {
@@ -133,14 +131,7 @@ func (d *drain) linger(ctx context.Context) bool {
 	}
 }
 
-var (
-	errNotEmpty = errors.New("lane is not empty")
-	errInUse    = errors.New("lane is in use")
-)
-
-// inUse is how long a slot waits before it asks again for a lane to which
-// another transaction is adding.
-const inUse = 10 * time.Millisecond
+var errNotEmpty = errors.New("lane is not empty")
 
 // finish completes the job if nothing is due, in one transaction: a row that
 // was committed before is seen by it, and one that is committed later finds
@@ -149,11 +140,6 @@ const inUse = 10 * time.Millisecond
 func (d *drain) finish(ctx context.Context, pause time.Time) (done bool, err error) {
 	d.disconnect() // it may take a while to say goodbye
 	err = d.q.c.Store.Tx(ctx, func(tx *sql.Tx) error {
-		if ok, err := d.q.c.Store.OwnLane(ctx, tx, d.lane.name); err != nil {
-			return err
-		} else if !ok {
-			return errInUse
-		}
 		if _, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, d.job); err != nil {
 			return err
 		}
@@ -174,14 +160,7 @@ func (d *drain) finish(ctx context.Context, pause time.Time) (done bool, err err
 		}
 		return nil
 	})
-	switch {
-	case errors.Is(err, errNotEmpty):
-		return false, nil
-	case errors.Is(err, errInUse):
-		select {
-		case <-time.After(inUse):
-		case <-ctx.Done():
-		}
+	if errors.Is(err, errNotEmpty) {
 		return false, nil
 	}
 	// After the commit: a sweep that came before saw a slot that still ran.

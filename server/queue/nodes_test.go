@@ -134,3 +134,19 @@ func TestWakeOverNodes(t *testing.T) {
 	one.accept("x\r\n", "last@far.example")
 	one.wait(`status = 'delivered'`, 7)
 }
+
+// A node that only takes mail in, and one that only sends it and gives its lane
+// up whenever it can: no commit falls between the look at the lane and the end
+// of its job. River polls quickly here, because it is not what is tested: a due
+// row without a job hangs all the same.
+func TestNoJobIsLostBetweenNodes(t *testing.T) {
+	dsn := storetest.Database(t)
+	conf := Config{Route: newFake(), Slots: 1, Linger: time.Nanosecond, poll: 2 * time.Millisecond}
+	in, out := newWorldOn(t, dsn, conf), newWorldOn(t, dsn, conf)
+	out.run()
+	for i := range 200 / fewer {
+		in.accept("x\r\n", fmt.Sprintf("r%d@far.example", i))
+		in.wait(`status = 'delivered'`, i+1)
+		time.Sleep(time.Duration(i%8) * 500 * time.Microsecond) // meets each step of the end of a lane
+	}
+}

@@ -28,8 +28,9 @@
 //     gives up its right in the transaction that finds the lane empty; a
 //     transaction of Enqueue comes wholly before that (then its rows are found)
 //     or wholly after (then it inserts a new job), because the store has one
-//     writer; on PostgreSQL because Enqueue shares a lock on the lane that
-//     finish must have alone. (wake-up test, TestNodesRace)
+//     writer in each process. Between nodes the job's row does it: finish
+//     completes it before it looks, and an insert that meets it locks it, so
+//     that each waits for the other's commit. (wake-up test, TestNodesRace)
 //
 //  4. A lane whose next host is dead opens no more than one connection per
 //     pause, and all who wait there keep their own attempts, times and reasons.
@@ -153,9 +154,6 @@ func (q *Queue) Lane(recipient string) string { return q.c.Route.Lane(recipient)
 // that somebody will look at them.
 func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, names []string) error {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
-	if err := q.c.Store.UseLanes(ctx, tx, names); err != nil {
-		return err
-	}
 	var jobs []river.InsertManyParams
 	for _, name := range names {
 		if slot, ok := q.lanes.vacancy(name, time.Now()); ok {

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"slices"
 	"strings"
 	"time"
 
@@ -232,42 +230,3 @@ func (s *Store) pin(ctx context.Context, tx *sql.Tx, how, cond string, args []an
 
 // skipLocked leaves out what another node is just writing to: it is marking it.
 const skipLocked = "SKIP LOCKED"
-
-// UseLanes says, until the end of the transaction, that rows are added to these
-// lanes: nobody gives one of them up meanwhile. Several may use a lane at once.
-func (s *Store) UseLanes(ctx context.Context, tx *sql.Tx, lanes []string) error {
-	if !s.dialect.postgres || len(lanes) == 0 {
-		return nil // one writer
-	}
-	locks := make([]int64, 0, len(lanes))
-	for _, l := range lanes {
-		locks = append(locks, laneLock(l))
-	}
-	slices.Sort(locks)
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock_shared(lock) FROM unnest($1::bigint[]) lock`, slices.Compact(locks)); err != nil {
-		return fmt.Errorf("use lanes: %w", err)
-	}
-	return nil
-}
-
-// OwnLane keeps everybody else from using a lane until the end of the
-// transaction. It is false when somebody does at the moment: waiting for them
-// could be waiting for each other.
-func (s *Store) OwnLane(ctx context.Context, tx *sql.Tx, lane string) (bool, error) {
-	if !s.dialect.postgres {
-		return true, nil // one writer
-	}
-	var ok bool
-	if err := tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, laneLock(lane)).Scan(&ok); err != nil {
-		return false, fmt.Errorf("own lane: %w", err)
-	}
-	return ok, nil
-}
-
-// laneLock is the number of a lane's advisory lock. It is negative, so that it
-// is none of the others.
-func laneLock(lane string) int64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(lane))    // never fails
-	return int64(h.Sum64() | 1<<63) //nolint:gosec // the sign is wanted
-}
