@@ -286,3 +286,49 @@ func TestParts(t *testing.T) {
 		}
 	}
 }
+
+// Whoever reads the events with a cursor while two nodes commit steps over none.
+func TestEventsInOrderOverNodes(t *testing.T) {
+	dsn := storetest.Database(t)
+	nodes := []*Store{joined(t, dsn, "one"), joined(t, dsn, "two")}
+	const each = 100
+	queued(t, nodes[0], "m1", "l", "x.example", len(nodes)*each, noon)
+	var writers sync.WaitGroup
+	done := make(chan struct{})
+	for n, s := range nodes {
+		writers.Go(func() {
+			for i := range each {
+				err := s.Tx(t.Context(), func(tx *sql.Tx) error {
+					_, err := s.WriteOutcome(t.Context(), tx, Outcome{IDs: []int64{int64(n*each + i + 1)}, Status: "delivered", Code: 250, At: noon})
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	go func() { writers.Wait(); close(done) }()
+	seen, cursor := 0, int64(0)
+	for last := false; ; {
+		all, err := nodes[0].Events(t.Context(), "acc", cursor, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen += len(all)
+		if len(all) > 0 {
+			cursor = all[len(all)-1].ID
+		}
+		if last {
+			break
+		}
+		select {
+		case <-done:
+			last = true
+		default:
+		}
+	}
+	if seen != len(nodes)*each {
+		t.Errorf("the reader saw %d events of %d", seen, len(nodes)*each)
+	}
+}
