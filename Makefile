@@ -19,7 +19,7 @@ RELEASE_TAGS = migrated_fynedo
 # Packages with goroutines are tested with the race detector; that needs cgo.
 RACE_PKGS = $(shell $(GO) list ./app/... ./server/... ./internal/... ./relayclient/... ./assets/... ./ui/... ./cmd/...)
 
-.PHONY: help run build window debug screenshots bench-window package windows test unit vet e2e chaos lint bench fuzz generate clean setup-run setup-package setup-windows setup-test
+.PHONY: help run run-cluster build window debug screenshots bench-window package windows test unit vet e2e chaos lint bench fuzz generate clean setup-run setup-package setup-windows setup-test
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ help: ## list the targets
 run: setup-run build ## sandbox: relay and companion on this machine, mail ends in a folder; with a display, the window
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then scripts/setup window && $(MAKE) --no-print-directory window; fi
 	@scripts/run
+
+run-cluster: setup-test build ## sandbox: two relays on one private PostgreSQL, to try what happens when one dies
+	@scripts/run-cluster
 
 build: ## bin/companionctl and bin/relayd, without cgo
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/companionctl ./cmd/relayd

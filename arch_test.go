@@ -88,6 +88,7 @@ var rules = map[string]rule{
 	"server/delivery":        {with("server/store"), "SMTP out; does not know the queue"},
 	"server/queue":           {with("server/store", "server/delivery"), "decides when delivery runs"},
 	"server/config":          {with(), "one file; knows no part"},
+	"server/node":            {with("server/store"), "keeps the lease; decides nothing about mail"},
 	"server/backup":          {with("server/store"), "files and one database; knows no mail"},
 	"server/authority":       {with(), "certificates of the relay: its own authority, or files"},
 	"server/login":           {with("server/store"), "passwords and tokens"},

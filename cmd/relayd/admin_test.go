@@ -83,6 +83,7 @@ func TestAdministration(t *testing.T) {
 				{"queue-list-held", "queue list"},
 				{"queue-drop", "queue drop --message 01ARZ3NDEKTSV4RRFFQ69G5FAW"},
 				{"queue-rebuild", "queue rebuild"},
+				{"node-list-none", "node list"},
 			} {
 				args := strings.Fields(c.args)
 				golden(t, c.file+".json", p.must("", append(args, "--json")...))

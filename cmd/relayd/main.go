@@ -60,6 +60,7 @@ type commands struct {
 	Queue    queueGroup     `cmd:"" help:"Mail that waits."`
 	Backup   backupCommand  `cmd:"" help:"Write everything into one file; the relay may run."`
 	Restore  restoreCommand `cmd:"" help:"Bring a backup back into an empty data folder."`
+	Node     nodeGroup      `cmd:"" help:"Relays that share the database."`
 	Store    storeGroup     `cmd:"" help:"The database."`
 	Version  versionFlag    `help:"Print the version."`
 }

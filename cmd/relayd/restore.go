@@ -126,6 +126,13 @@ func (renewName) Run(inv *invocation) (err error) {
 	if adm.store == nil {
 		return errors.New("the relay runs: stop it first, nothing may be sent before the name is new")
 	}
+	cfg, err := inv.settings()
+	if err != nil {
+		return err
+	}
+	if err := adm.store.AtRest(inv.ctx, time.Duration(cfg.Store.Lease)); err != nil {
+		return err
+	}
 	r, err := renew(inv, adm.store)
 	if err != nil {
 		return err

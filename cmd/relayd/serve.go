@@ -62,14 +62,13 @@ func (serveCommand) Run(inv *invocation) (err error) {
 	if err := st.TakeFolder(inv.ctx); err != nil {
 		return err
 	}
-	release, err := st.Alone(inv.ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
 	if err := (&billing.Billing{Store: st, Plans: plans}).Check(inv.ctx); err != nil {
 		return err
 	}
+	if err := join(inv.ctx, st, cfg); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, leave(st)) }()
 	r, err := newRelay(st, inv.data, cfg, plans, log)
 	if err != nil {
 		return err
@@ -268,8 +267,9 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 	defer stopAccepting()
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return r.acceptor.Run(acceptCtx) })
+	parts.Go(func() error { return r.beat(acceptCtx) })
 	parts.Go(func() error {
-		defer stopAccepting()
+		defer stopAccepting() // and with it the lease: it lasts as long as mail is sent
 		front, ctx := errgroup.WithContext(ctx)
 		front.Go(func() error { return r.smtp.Run(ctx) })
 		front.Go(func() error {

@@ -41,6 +41,7 @@ type Options struct {
 	Listen   string // "": a free port on 127.0.0.1
 	TLS      string // the companion's address with TLS; "": none
 	Settings string // more lines for companion.toml
+	Store    string // lines of the relay's [store]
 	Limits   string // lines of the relay's [limits]
 	Data     string // "": a folder of the test's
 
@@ -128,9 +129,11 @@ listen = %q
 route = %q
 [inbound]
 listen = []
+[store]
+%s
 [limits]
 %s
-`, starttls, tls, api, route, w.Opts.Limits))
+`, starttls, tls, api, route, w.Opts.Store, w.Opts.Limits))
 }
 
 // WriteCompanionConfig writes companion.toml.

@@ -13,6 +13,7 @@ import (
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/pace"
 	"servicesmtp.net/companion/server/store"
+	"servicesmtp.net/companion/server/store/storetest"
 )
 
 // paced adds an account with a rate of its own.
@@ -90,16 +91,24 @@ func (w *world) held(id string, perMinute int64) (recipients int) {
 }
 
 // TestPaceTogether: sessions that come together are accepted one after the
-// other at the account's rate, by two acceptors on one store, and over a
-// restart of both.
-func TestPaceTogether(t *testing.T) {
+// other at the account's rate, by two acceptors on one store (PostgreSQL: each
+// on a store of its own on one database), and over a restart of both.
+func TestPaceTogether(t *testing.T) { storetest.Each(t, testPaceTogether) }
+
+func testPaceTogether(t *testing.T, dsn string) {
 	const rate = 30_000 // 500 a second: a batch of 50 is paid off in 100 ms
-	w := newWorld(t, "")
+	w := openWorld(t, dsn, t.TempDir())
+	options := []Options{w.Options}
+	if dsn != "" {
+		options = append(options, openWorld(t, dsn, t.TempDir()).Options)
+	}
 	id := w.paced("acc", rate)
+	next := 0
 	ctx, cancel := context.WithCancel(context.Background())
 	var runs sync.WaitGroup
 	node := func() *Acceptor {
-		a := New(w.Options)
+		a := New(options[next%len(options)])
+		next++
 		runs.Go(func() {
 			if err := a.Run(ctx); err != nil {
 				t.Error(err)

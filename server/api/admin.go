@@ -66,6 +66,7 @@ func NewAdmin(o AdminOptions) *Admin {
 		"PUT /accounts/{name}/password":        a.setPassword,
 		"GET /accounts/{name}/errors":          a.listErrors,
 		"GET /accounts/{name}/reports/{month}": a.showReport,
+		"GET /nodes":                           a.listNodes,
 		"GET /queue":                           a.listQueue,
 		"POST /queue/{action}":                 a.changeQueue,
 		"POST /reports/run":                    a.runReports,

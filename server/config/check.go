@@ -78,13 +78,6 @@ func (w Web) check() error {
 	return nil
 }
 
-func (s Store) check() error {
-	if s.Bodies != "" && s.DSN == "" {
-		return errors.New("store.bodies: is for relays that share a PostgreSQL database: write its address into store.dsn, or remove bodies")
-	}
-	return nil
-}
-
 func (d Delivery) check() error {
 	var errs []error
 	if d.DNS != "" {

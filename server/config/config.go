@@ -65,6 +65,7 @@ type Web struct {
 // Store is the database.
 type Store struct {
 	DSN    string `toml:"dsn"`    // "": SQLite in the data folder
+	Lease  Span   `toml:"lease"`  // how long a node that is not heard of counts as alive; PostgreSQL only
 	Bodies string `toml:"bodies"` // folder of large messages, which all relays of a PostgreSQL database share; "": the data folder
 }
 
@@ -118,6 +119,7 @@ func Default() Config {
 		Submission: Submission{StartTLS: []string{"127.0.0.1:5870"}, TLS: []string{"127.0.0.1:4650"}, Hostname: "localhost"},
 		TLS:        TLS{Mode: "internal"},
 		API:        API{Listen: "127.0.0.1:8443"},
+		Store:      Store{Lease: Span(defaultLease)},
 		Delivery:   Delivery{Route: "mx"},
 		Inbound:    Inbound{Listen: []string{"127.0.0.1:2500"}, BounceDomain: "bounce.localhost"},
 		Limits:     Limits{MaxMessage: 150 * units.MB},

@@ -81,7 +81,7 @@ from = "Grüße <reports@relay.example>"
 		Submission: Submission{StartTLS: []string{"127.0.0.1:5870", "[::1]:5870"}, TLS: []string{"127.0.0.1:4650"}, Hostname: "relay.example"},
 		TLS:        TLS{Mode: "files", Cert: filepath.Join(dir, "tls", "chain.pem"), Key: "/etc/tls/key.pem"},
 		API:        API{Listen: "127.0.0.1:0"},
-		Store:      Store{DSN: "postgres://relay@db/relay", Bodies: filepath.Join(dir, "shared")},
+		Store:      Store{DSN: "postgres://relay@db/relay", Lease: Span(30 * time.Second), Bodies: filepath.Join(dir, "shared")},
 		Delivery:   Delivery{Route: "maildir:" + filepath.Join(dir, "out"), DNS: "127.0.0.1:53"},
 		Inbound:    Inbound{Listen: []string{"127.0.0.1:2500"}, BounceDomain: "bounce.localhost"},
 		Limits:     Limits{MaxMessage: 90 * units.MB, RecipientsPerMinute: 600, PerProvider: map[string]int64{"gmail.com": 20}},

@@ -98,7 +98,11 @@ func (d *drain) claim(ctx context.Context) (*store.Due, error) {
 	c := &d.lane.claims
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	due, err := d.q.c.Store.NextDue(ctx, c.query(d.lane.name, time.Now(), d.single))
+	query := c.query(d.lane.name, time.Now(), d.single)
+	if d.q.c.Store.Shared() {
+		query.Part, query.Parts = d.job.Args.Slot, d.q.c.Slots
+	}
+	due, err := d.q.c.Store.NextDue(ctx, query)
 	if err == nil && !due.Held {
 		c.add(due, d.single)
 	}
@@ -150,8 +154,10 @@ func (d *drain) finish(ctx context.Context, pause time.Time) (done bool, err err
 				return errNotEmpty
 			}
 		}
-		d.left = true
-		d.q.lanes.leave(d.lane, d.job.Args.Slot)
+		if !d.left { // the store may run this again
+			d.left = true
+			d.q.lanes.leave(d.lane, d.job.Args.Slot)
+		}
 		return nil
 	})
 	if errors.Is(err, errNotEmpty) {

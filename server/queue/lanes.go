@@ -16,17 +16,23 @@ const (
 	lastPause  = time.Minute
 )
 
-// jobTrust is how long the sweeper believes that a job it inserted is there.
-const jobTrust = 10 * time.Minute
+// How long the sweeper believes that a job it inserted is there. Where nodes
+// share the lanes another may have run it to its end.
+const (
+	jobTrust    = 10 * time.Minute
+	sharedTrust = 10 * time.Second
+)
 
 // lanes is what this process knows about its lanes. Nothing in it is needed
 // after a crash.
 type lanes struct {
-	slots int
+	slots  int
+	shared bool // other nodes run slots too
 
 	mu       sync.Mutex // guards all below, and the fields of each lane but claims
 	byName   map[string]*lane
 	running  int  // slots, of all lanes
+	turn     int  // where the next look for a free slot begins, when shared
 	inserted bool // Enqueue inserted a job that River was not told of
 }
 
@@ -45,7 +51,9 @@ type lane struct {
 	claims claims
 }
 
-func newLanes(slots int) *lanes { return &lanes{slots: slots, byName: make(map[string]*lane)} }
+func newLanes(slots int, shared bool) *lanes {
+	return &lanes{slots: slots, shared: shared, byName: make(map[string]*lane)}
+}
 
 // get finds or makes a lane. mu is held.
 func (s *lanes) get(name string) *lane {
@@ -65,6 +73,10 @@ func (s *lanes) get(name string) *lane {
 func (s *lanes) vacancy(name string, now time.Time) (slot int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.shared { // another node may be slow at the first, which nobody sees here
+		s.turn++
+		slot = s.turn % s.slots
+	}
 	l := s.byName[name]
 	switch {
 	case l == nil:
@@ -73,11 +85,11 @@ func (s *lanes) vacancy(name string, now time.Time) (slot int, ok bool) {
 	case now.Add(firstPause).Before(l.notBefore):
 		return 0, false // the sweeper comes when the pause ends
 	default:
-		for slot < s.slots && l.busy[slot] {
-			slot++
-		}
-		if slot == s.slots {
-			return 0, false
+		for tried := 0; l.busy[slot]; tried++ {
+			if tried == s.slots {
+				return 0, false
+			}
+			slot = (slot + 1) % s.slots
 		}
 	}
 	s.inserted = true
@@ -109,6 +121,23 @@ func (s *lanes) wake(names []string) bool {
 	return inserted
 }
 
+// heard does so for what another node added to; without names, for all lanes.
+// What this process has inserted is not its matter.
+func (s *lanes) heard(names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(names) == 0 {
+		for _, l := range s.byName {
+			l.poke()
+		}
+	}
+	for _, name := range names {
+		if l := s.byName[name]; l != nil {
+			l.poke()
+		}
+	}
+}
+
 // poke leaves a token, whether or not a slot lingers at the moment: one that is
 // about to must find it.
 func (l *lane) poke() {
@@ -124,6 +153,10 @@ func (s *lanes) vacant(name string, n int, now time.Time, force bool) []int {
 	defer s.mu.Unlock()
 	l := s.get(name)
 	l.poke()
+	trust := jobTrust
+	if s.shared {
+		trust = sharedTrust
+	}
 	var slots []int
 	for slot := 0; slot < s.slots && n > 0; slot++ {
 		if l.busy[slot] {
@@ -131,7 +164,7 @@ func (s *lanes) vacant(name string, n int, now time.Time, force bool) []int {
 			continue
 		}
 		n--
-		if at, ok := l.jobs[slot]; ok && !force && now.Sub(at) < jobTrust {
+		if at, ok := l.jobs[slot]; ok && !force && now.Sub(at) < trust {
 			continue
 		}
 		l.jobs[slot] = now

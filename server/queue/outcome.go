@@ -84,14 +84,20 @@ func (d *drain) record(ctx context.Context, o outcomes) error {
 	if len(o.all) == 0 && len(o.again) == 0 {
 		return nil
 	}
+	var late int // of how many another node has taken over
 	write := func(ctx context.Context, tx *sql.Tx) error {
+		late = len(o.again)
 		for _, out := range o.all {
-			if err := d.q.c.Store.WriteOutcome(ctx, tx, out); err != nil {
+			n, err := d.q.c.Store.WriteOutcome(ctx, tx, out)
+			if err != nil {
 				return err
 			}
+			late += len(out.IDs) - int(n)
 		}
 		if len(o.again) > 0 {
-			return d.q.c.Store.Requeue(ctx, tx, o.again, time.Now())
+			n, err := d.q.c.Store.Requeue(ctx, tx, o.again, time.Now())
+			late -= int(n)
+			return err
 		}
 		return nil
 	}
@@ -108,6 +114,9 @@ func (d *drain) record(ctx context.Context, o outcomes) error {
 		case <-ctx.Done():
 			return err
 		}
+	}
+	if late > 0 {
+		d.q.log.Warn("what became of mail is not written down: another node has it, or it is done", "recipients", late)
 	}
 	d.q.alarm.set(o.next)
 	if len(o.all) > 0 {

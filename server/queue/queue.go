@@ -18,24 +18,35 @@
 //
 //  1. No content leaves for a recipient who is not in_data on disk: what a
 //     crash may have doubled is known afterwards, and is flagged. (kill test)
-//  2. Two connections never hold the same recipient. In this process a set of
-//     claims sees to it; over processes the step to in_data does, which only
-//     one can make. (race test)
+//
+//  2. Two connections never send to the same recipient. In this process a set
+//     of claims sees to it; over nodes the step to in_data does, which only one
+//     can make, and only while its lease lasts. (race test, TestNodesRace)
+//
 //  3. Whoever commits a due recipient after Enqueue in the same transaction,
 //     and then calls Wake, has it looked at without waiting for a timer. A slot
 //     gives up its right in the transaction that finds the lane empty; a
 //     transaction of Enqueue comes wholly before that (then its rows are found)
 //     or wholly after (then it inserts a new job), because the store has one
-//     writer. (wake-up test)
+//     writer in each process. Between nodes the job's row does it: finish
+//     completes it before it looks, and an insert that meets it locks it, so
+//     that each waits for the other's commit. (wake-up test, TestNodesRace)
+//
 //  4. A lane whose next host is dead opens no more than one connection per
 //     pause, and all who wait there keep their own attempts, times and reasons.
+//
 //  5. A recipient that was due is delivered or failed within MaxAge, or parked.
 //
-// With several nodes on PostgreSQL the short cuts of Enqueue (no insert while
-// a slot of this process runs) must go: there, finish completes the job before
-// it looks at the lane, which makes a concurrent unique insert wait.
+//  6. What a node that died had in hand is flagged and tried again once its
+//     lease is over, and so are its lanes. (TestTakeOver)
 //
-// Run owns all goroutines: River's, the recorder and the sweeper. It never
+// Several nodes on PostgreSQL share the lanes: a slot is one job, and runs at
+// one of them. Where Enqueue counts on a slot of this process, that slot will
+// look, because it cannot give up before the commit; if the node dies first,
+// the slot's job is taken over.
+//
+// Run owns all goroutines: River's, the recorder, the sweeper and, where nodes
+// share the lanes, one that tells the others and one that hears them. It never
 // logs an address.
 package queue
 
@@ -114,6 +125,7 @@ type Queue struct {
 	lanes  *lanes
 	rec    *recorder
 	alarm  *alarm
+	abroad *abroad
 
 	// stopping ends when no new message may be begun, nor a connection for one.
 	// It is kept because Run's own context must not end what is in hand.
@@ -125,7 +137,7 @@ type Queue struct {
 // from now on, delivery with Run.
 func New(c Config) (*Queue, error) {
 	c = c.withDefaults()
-	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots), rec: newRecorder(c.Store), alarm: newAlarm()}
+	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots, c.Store.Shared()), rec: newRecorder(c.Store), alarm: newAlarm(), abroad: newAbroad()}
 	q.stopping, q.stop = context.WithCancel(context.Background())
 	client, err := newClient(q)
 	if err != nil {
@@ -141,8 +153,9 @@ func (q *Queue) Lane(recipient string) string { return q.c.Route.Lane(recipient)
 // Enqueue makes sure, within the transaction that adds rows to these lanes,
 // that somebody will look at them.
 func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, names []string) error {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	var jobs []river.InsertManyParams
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+	for _, name := range names {
 		if slot, ok := q.lanes.vacancy(name, time.Now()); ok {
 			jobs = append(jobs, river.InsertManyParams{Args: laneArgs{Lane: name, Slot: slot}})
 		}
@@ -160,6 +173,9 @@ func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, names []string) error {
 func (q *Queue) Wake(names []string) {
 	if q.lanes.wake(names) {
 		q.bell.ring()
+	}
+	if q.c.Store.Shared() {
+		q.abroad.add(names)
 	}
 }
 
@@ -183,6 +199,10 @@ func (q *Queue) Run(ctx context.Context) error {
 	sweeping, stopSweeping := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() { q.sweepLoop(sweeping) })
+	if q.c.Store.Shared() {
+		sweeper.Go(func() { q.tellLoop(sweeping) })
+		sweeper.Go(func() { q.hearLoop(sweeping) })
+	}
 	<-ctx.Done()
 	stopSweeping()
 	sweeper.Wait()

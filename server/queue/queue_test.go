@@ -139,6 +139,9 @@ func says(m delivery.Message, mark func([]int64) error, r delivery.Result) []del
 	return all
 }
 
+// testLease never ends in a test by itself.
+const testLease = time.Hour
+
 // world is a store with an account, and a queue on it.
 type world struct {
 	t     testing.TB
@@ -169,14 +172,29 @@ func newWorld(t testing.TB, c Config) *world {
 func newWorldOn(t testing.TB, dsn string, c Config) *world {
 	t.Helper()
 	w := &world{t: t, store: openStore(t, dsn, t.TempDir())}
+	if err := w.store.Join(context.Background(), "test", testLease); err != nil {
+		t.Fatal(err)
+	}
 	w.renew(c)
 	t.Cleanup(func() {
 		if w.stop != nil {
 			w.end()
 		}
+		if err := w.store.Leave(context.Background(), time.Now()); err != nil {
+			t.Errorf("leave: %v", err)
+		}
 		w.store.Close()
 	})
 	return w
+}
+
+// fresh is a new database of the kind of dsn, for a subtest.
+func fresh(t testing.TB, dsn string) string {
+	t.Helper()
+	if dsn == "" {
+		return ""
+	}
+	return storetest.Database(t)
 }
 
 // renew makes another queue on the same store, as a restart does.

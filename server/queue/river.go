@@ -52,7 +52,7 @@ func newClient(q *Queue) (*river.Client[*sql.Tx], error) {
 		return nil, err
 	}
 	return river.NewClient[*sql.Tx](&driver{q.c.Store.Driver(), q.bell}, &river.Config{
-		ID:                          "relayd-" + q.c.Store.Name(),
+		ID:                          q.c.Store.JobClient(),
 		Queues:                      map[string]river.QueueConfig{riverQueue: {MaxWorkers: q.c.Workers}},
 		Workers:                     workers,
 		FetchCooldown:               river.FetchCooldownMin,
@@ -93,6 +93,10 @@ type driver struct {
 
 // GetListener implements riverdriver.Driver.
 func (d *driver) GetListener(*riverdriver.GetListenenerParams) riverdriver.Listener { return d.bell }
+
+// SupportsListener implements riverdriver.Driver. The one for PostgreSQL over
+// database/sql says no, and River would only poll.
+func (d *driver) SupportsListener() bool { return true }
 
 // SupportsListenNotify implements riverdriver.Driver: inserts leave no note
 // for other processes.
@@ -136,7 +140,11 @@ func (b *bell) Unlisten(context.Context, string) error { return nil }
 
 // rescueOwn makes this node's jobs available again that a crash left running:
 // being unique, they would block their own replacement. It tells their number.
+// On PostgreSQL the store does so for all nodes that are gone.
 func (q *Queue) rescueOwn(ctx context.Context) (int, error) {
+	if q.c.Store.Shared() {
+		return 0, nil
+	}
 	rescued := 0
 	running := river.NewJobListParams().Kinds(jobKind).States(rivertype.JobStateRunning).OrderBy(river.JobListOrderByID, river.SortOrderAsc).First(1000)
 	for {

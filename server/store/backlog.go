@@ -31,6 +31,13 @@ func (s *Store) DeferLane(ctx context.Context, tx *sql.Tx, l LaneDeferral) error
 	old := Micros(l.At.Add(-l.MaxAge))
 	cond, condArgs := l.where()
 	cond += ` AND NOT EXISTS (SELECT 1 FROM messages h WHERE h.id = d.message_id AND h.held <> 0)`
+	if s.dialect.postgres {
+		ids, err := s.pin(ctx, tx, skipLocked, cond, condArgs)
+		if err != nil {
+			return err
+		}
+		cond, condArgs = `d.id = ANY($1)`, []any{ids}
+	}
 	// The condition's arguments come first; the others follow them.
 	n := len(condArgs)
 	num := func(i int) string { return fmt.Sprintf("$%d", n+i) }
@@ -181,13 +188,22 @@ func (s *Store) Park(ctx context.Context, tx *sql.Tx, messageID string) error {
 
 // Drop fails the selected recipients that are queued, with an event each.
 func (s *Store) Drop(ctx context.Context, tx *sql.Tx, f Selection, o Outcome) (int64, error) {
+	cond := func(args *[]any) string { return `d.status = 'queued' AND ` + f.where(args) }
+	if s.dialect.postgres {
+		var args []any
+		ids, err := s.pin(ctx, tx, skipLocked, cond(&args), args)
+		if err != nil {
+			return 0, err
+		}
+		cond = func(args *[]any) string { return `d.id = ANY(` + holders(args, []any{ids}) + `)` }
+	}
 	args := []any{"failed", o.Code, o.Enhanced, o.Reply, Micros(o.At)}
-	if err := s.addEvents(ctx, tx, `d.status = 'queued' AND `+f.where(&args), args); err != nil {
+	if err := s.addEvents(ctx, tx, cond(&args), args); err != nil {
 		return 0, err
 	}
 	args = []any{o.Code, o.Enhanced, o.Reply, Micros(o.At)}
 	return exec(ctx, tx, "drop recipients", `UPDATE deliveries SET status = 'failed', code = $1, enhanced = $2, reply = $3, next_at = $4, done_at = $4 WHERE id IN
-		(SELECT d.id FROM deliveries d WHERE d.status = 'queued' AND `+f.where(&args)+`)`, args)
+		(SELECT d.id FROM deliveries d WHERE `+cond(&args)+`)`, args)
 }
 
 // setHeld marks the messages that have selected recipients waiting.

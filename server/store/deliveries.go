@@ -56,6 +56,34 @@ type DueQuery struct {
 	Single       bool     // one recipient, not all of a message
 	SkipMessages []string // in other hands
 	SkipIDs      []int64  // in other hands
+
+	// Where nodes share a lane (PostgreSQL), a connection prefers its own part of
+	// the messages: two that begin with the same one both ask for its recipients
+	// in vain, though only one sends. Zero Parts: no preference.
+	Part, Parts int
+}
+
+const (
+	// headStart is by how much a connection's own part goes before the others':
+	// a part for which no connection runs waits no longer than that.
+	headStart = 30 * time.Second
+	// inSight is how many rows the preference chooses from.
+	inSight = 256
+)
+
+// first picks the row that goes first: what follows FROM for d and its message m.
+func (q DueQuery) first(cond string, args *[]any) string {
+	if q.Parts < 2 {
+		return `deliveries d JOIN messages m ON m.id = d.message_id WHERE ` + cond + ` ORDER BY d.next_at LIMIT 1`
+	}
+	number := `(hashtext(message_id) & 2147483647)`
+	if q.Single {
+		number = `id`
+	}
+	*args = append(*args, q.Parts, q.Part)
+	n := len(*args)
+	return fmt.Sprintf(`(SELECT id, message_id FROM (SELECT d.id, d.message_id, d.next_at FROM deliveries d WHERE %s ORDER BY d.next_at LIMIT %d) sight
+		ORDER BY next_at - CASE WHEN %s %% $%d = $%d THEN %d ELSE 0 END LIMIT 1) d JOIN messages m ON m.id = d.message_id`, cond, inSight, number, n-1, n, headStart.Microseconds())
 }
 
 // maxDue is the most recipients of one message that are handed out at once.
@@ -95,7 +123,7 @@ func (s *Store) NextDue(ctx context.Context, q DueQuery) (*Due, error) {
 	d := &Due{}
 	var utf8, eight, held int
 	err := s.read.QueryRowContext(ctx, `SELECT d.id, m.id, m.account_id, m.mail_from, m.sha256, m.size, m.utf8, m.eight_bit, m.ret, m.client_id, m.received, m.held
-		FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE `+cond+` ORDER BY d.next_at LIMIT 1`, args...).
+		FROM `+q.first(cond, &args), args...).
 		Scan(&id, &d.MessageID, &d.AccountID, &d.MailFrom, &d.SHA256, &d.Size, &utf8, &eight, &d.Ret, &d.ClientID, &d.Received, &held)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
@@ -193,10 +221,14 @@ func (s *Store) Lanes(ctx context.Context, now time.Time, limit int) ([]Lane, er
 
 // MarkInData writes down that the content is about to be sent to these
 // recipients. It is false when one of them is no longer queued or its message
-// is held; the transaction must then be rolled back.
+// is held; the transaction must then be rolled back. It is ErrFenced when this
+// node's lease is over.
 func (s *Store) MarkInData(ctx context.Context, tx *sql.Tx, ids []int64) (bool, error) {
-	var args []any
-	n, err := exec(ctx, tx, "mark recipients", `UPDATE deliveries SET status = 'in_data' WHERE id IN (`+holders(&args, ids)+`) AND status = 'queued'
+	if err := s.alive(ctx, tx); err != nil {
+		return false, err
+	}
+	args := []any{s.node}
+	n, err := exec(ctx, tx, "mark recipients", `UPDATE deliveries SET status = 'in_data', node = $1 WHERE id IN (`+holders(&args, ids)+`) AND status = 'queued'
 		AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = deliveries.message_id AND m.held <> 0)`, args)
 	return n == int64(len(ids)), err
 }
@@ -214,13 +246,29 @@ type Outcome struct {
 	At       time.Time
 }
 
-// WriteOutcome stores an outcome with its events. Recipients that are done
-// already stay as they are. A deferral makes an event when it is the first or
+// mine finds what this node may write the end of: what it has in hand, and what
+// nobody has. The latter may be what others took over from it: an answer that
+// comes late is still true, and keeps the message from being sent again.
+const mine = `(status = 'queued' OR status = 'in_data' AND node = $1)`
+
+// WriteOutcome stores an outcome with its events and tells for how many
+// recipients. Those that are done already, or in another node's hands, stay as
+// they are. A deferral makes an event when it is the first or
 // says something else than the last: five days of the same answer are one
 // piece of news.
-func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) error {
+func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) (int64, error) {
+	if s.dialect.postgres && len(o.IDs) > 0 {
+		args := []any{s.node}
+		err := orderIDs(ctx, s.dialect, tx) // before the rows: so does who takes over
+		if err != nil {
+			return 0, err
+		}
+		if o.IDs, err = s.pin(ctx, tx, "", mine+` AND id IN (`+holders(&args, o.IDs)+`)`, args); err != nil {
+			return 0, err
+		}
+	}
 	if len(o.IDs) == 0 {
-		return nil
+		return 0, nil
 	}
 	event, news := o.Status, ``
 	var done any
@@ -232,31 +280,41 @@ func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) error {
 	}
 	args := []any{event, o.Code, o.Enhanced, o.Reply, Micros(o.At)}
 	if err := s.addEvents(ctx, tx, `d.id IN (`+holders(&args, o.IDs)+`) AND d.status IN ('queued', 'in_data')`+news, args); err != nil {
-		return err
+		return 0, err
 	}
 	args = []any{o.Status, o.Code, o.Enhanced, o.Reply, o.Remote, number(o.MaybeDup), next, done}
-	_, err := exec(ctx, tx, "write outcome", `UPDATE deliveries SET status = $1, code = $2, enhanced = $3, reply = $4, remote = $5,
+	return exec(ctx, tx, "write outcome", `UPDATE deliveries SET status = $1, node = '', code = $2, enhanced = $3, reply = $4, remote = $5,
 		maybe_dup = CASE WHEN $6 = 1 THEN 1 ELSE maybe_dup END, next_at = $7, done_at = $8, attempts = attempts + 1
 		WHERE id IN (`+holders(&args, o.IDs)+`) AND status IN ('queued', 'in_data')`, args)
-	return err
 }
 
-// Requeue puts recipients back that were not attempted.
-func (s *Store) Requeue(ctx context.Context, tx *sql.Tx, ids []int64, next time.Time) error {
-	args := []any{Micros(next)}
-	_, err := exec(ctx, tx, "requeue recipients", `UPDATE deliveries SET status = 'queued', next_at = $1
-		WHERE id IN (`+holders(&args, ids)+`) AND status IN ('queued', 'in_data')`, args)
-	return err
+// Requeue puts recipients back that were not attempted, and tells how many.
+// Those in another node's hands stay as they are.
+func (s *Store) Requeue(ctx context.Context, tx *sql.Tx, ids []int64, next time.Time) (int64, error) {
+	args := []any{s.node, Micros(next)}
+	return exec(ctx, tx, "requeue recipients", `UPDATE deliveries SET status = 'queued', node = '', next_at = $2
+		WHERE id IN (`+holders(&args, ids)+`) AND status IN ('queued', 'in_data') AND `+mine, args)
 }
 
 // inData repeats the condition of the index deliveries_open, without which
 // SQLite does not use it.
 const inData = `status IN ('queued', 'in_data') AND status = 'in_data'`
 
+const recoverInData = `UPDATE deliveries SET status = 'queued', node = '', maybe_dup = 1, attempts = attempts + 1, next_at = $1 WHERE ` + inData
+
 // RecoverInData puts back, due at next, the recipients whose answer a crash
-// swallowed. They may have the message already. It tells how many there were.
-func (s *Store) RecoverInData(ctx context.Context, next time.Time) (int64, error) {
-	res, err := s.write.ExecContext(ctx, `UPDATE deliveries SET status = 'queued', maybe_dup = 1, attempts = attempts + 1, next_at = $1 WHERE `+inData, Micros(next))
+// swallowed; those of nodes that are alive stay as they are. They may have the
+// message already. It tells how many there were. On PostgreSQL the jobs of dead
+// nodes are made available with them.
+func (s *Store) RecoverInData(ctx context.Context, next time.Time) (n int64, err error) {
+	if s.dialect.postgres {
+		err = s.Tx(ctx, func(tx *sql.Tx) error {
+			n, _, err = s.orphans(ctx, tx, next)
+			return err
+		})
+		return n, err
+	}
+	res, err := s.write.ExecContext(ctx, recoverInData, Micros(next))
 	if err != nil {
 		return 0, fmt.Errorf("recover recipients: %w", err)
 	}

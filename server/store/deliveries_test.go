@@ -163,7 +163,10 @@ func testWriteOutcomeAndEvents(t *testing.T, dsn string) {
 	}
 	for _, o := range []Outcome{later(450), later(450), later(451), {IDs: []int64{1, 2}, Status: "delivered", Code: 250, Enhanced: "2.0.0", Reply: "ok", At: noon},
 		later(450), {IDs: []int64{2}, Status: "failed", Code: 550, At: noon}, {}} {
-		inTx(t, s, func(ctx context.Context, tx *sql.Tx) error { return s.WriteOutcome(ctx, tx, o) })
+		inTx(t, s, func(ctx context.Context, tx *sql.Tx) error {
+			_, err := s.WriteOutcome(ctx, tx, o)
+			return err
+		})
 	}
 	all, err := s.Events(context.Background(), "acc", 0, 10)
 	if err != nil {

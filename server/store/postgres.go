@@ -17,13 +17,12 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 )
 
-// ErrInUse says that another relay works on the same database.
-var ErrInUse = errors.New("another relayd works on this database")
+// ErrInUse says that relays work on a database that must be at rest.
+var ErrInUse = errors.New("a relayd works on this database")
 
 // Advisory locks of ours on PostgreSQL. They are apart from those of River.
 const (
 	lockSchema = 0x53534d5450_01 // while the schema is brought up to date
-	lockAlone  = 0x53534d5450_02 // by the one relay that delivers
 	lockIDs    = 0x53534d5450_03 // while events get ids, until they are committed
 )
 
@@ -48,22 +47,24 @@ func (d dialect) driver(db *sql.DB) riverdriver.Driver[*sql.Tx] {
 
 // openPostgres opens both pools. Like SQLite's, the writing one has a single
 // connection: the queue's third invariant rests on one writer in the process.
-func openPostgres(ctx context.Context, dsn string) (write, read *sql.DB, err error) {
-	c, err := parseDSN(dsn)
-	if err != nil {
-		return nil, nil, err
+func openPostgres(ctx context.Context, dsn string) (write, read *sql.DB, c *pgx.ConnConfig, err error) {
+	if c, err = parseDSN(dsn); err != nil {
+		return nil, nil, nil, err
 	}
+	// A node that was stopped in a transaction must not keep others waiting
+	// until its machine is given up.
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = "30000"
 	write = stdlib.OpenDB(*c)
 	write.SetMaxOpenConns(1)
 	if err := checkServer(ctx, write); err != nil {
-		return nil, nil, errors.Join(explain(err, c), write.Close())
+		return nil, nil, nil, errors.Join(explain(err, c), write.Close())
 	}
 	only := c.Copy()
 	only.RuntimeParams["default_transaction_read_only"] = "on"
 	read = stdlib.OpenDB(*only)
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return write, read, nil
+	return write, read, c, nil
 }
 
 // parseDSN reads a postgres:// address. Its errors never quote it: it may hold
@@ -150,31 +151,6 @@ func (s *Store) locked(ctx context.Context, lock int64, fn func() error) error {
 	err = fn()
 	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, lock)
 	return errors.Join(err, unlock, conn.Close())
-}
-
-// Alone keeps every other relay from delivering out of the same database until
-// release is called: at its start a relay takes over all that was in hand, and
-// would send another's mail twice. It is ErrInUse when one is there already.
-// On SQLite the data folder's lock does this.
-func (s *Store) Alone(ctx context.Context) (release func() error, err error) {
-	if !s.dialect.postgres {
-		return func() error { return nil }, nil
-	}
-	conn, err := s.read.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("take database: %w", err)
-	}
-	var got bool
-	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, int64(lockAlone)).Scan(&got); err != nil {
-		return nil, errors.Join(fmt.Errorf("take database: %w", err), conn.Close())
-	}
-	if !got {
-		return nil, errors.Join(ErrInUse, conn.Close())
-	}
-	return func() error {
-		_, err := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(lockAlone))
-		return errors.Join(err, conn.Close())
-	}, nil
 }
 
 // orderIDs makes the events and notices of this transaction visible in the

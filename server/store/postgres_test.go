@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -48,29 +47,6 @@ func TestPostgresRefusals(t *testing.T) {
 				t.Errorf("got %q, want %q in it, and no password", err, c.want)
 			}
 		})
-	}
-}
-
-// A second relay would take over, and send again, what the first has in hand.
-func TestAlone(t *testing.T) {
-	dsn := storetest.Database(t)
-	one, two := openTest(t, dsn, t.TempDir()), openTest(t, dsn, t.TempDir())
-	release, err := one.Alone(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := two.Alone(t.Context()); !errors.Is(err, ErrInUse) {
-		t.Errorf("the second got %v, want ErrInUse", err)
-	}
-	if err := release(); err != nil {
-		t.Fatal(err)
-	}
-	release, err = two.Alone(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := release(); err != nil {
-		t.Error(err)
 	}
 }
 

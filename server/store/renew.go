@@ -34,11 +34,12 @@ func (s *Store) Renew(ctx context.Context, n Notice, now time.Time) (Renewed, er
 			args            []any
 		}{
 			{"mark messages", `UPDATE messages SET held = 1 WHERE id IN (SELECT message_id FROM deliveries WHERE ` + open + `)`, nil},
-			{"hold recipients", `UPDATE deliveries SET attempts = attempts + (CASE WHEN status = 'in_data' THEN 1 ELSE 0 END), status = 'queued', maybe_dup = 1, next_at = $1
+			{"hold recipients", `UPDATE deliveries SET attempts = attempts + (CASE WHEN status = 'in_data' THEN 1 ELSE 0 END), status = 'queued', node = '', maybe_dup = 1, next_at = $1
 				WHERE ` + open, []any{Micros(Parked)}},
 			// The jobs of the queue name the store that ran them, and one that ran
 			// would block its own replacement. They are made again at the start.
 			{"drop jobs", `DELETE FROM river_job WHERE kind = 'lane'`, nil},
+			{"forget nodes", `DELETE FROM nodes`, nil},
 			{"name store", `UPDATE settings SET value = $1 WHERE key = 'store'`, []any{r.Name}},
 			{"add notices", `INSERT INTO notices (account_id, kind, severity, subject, body, created_at) SELECT id, $1, $2, $3, $4, $5 FROM accounts WHERE id <> '` + ServiceID + `'`,
 				[]any{n.Kind, n.Severity, n.Subject, n.Body, Micros(now)}},

@@ -39,7 +39,7 @@ func (s *Store) EndLease(ctx context.Context, name, holder string) error {
 // clock is the database's time in microseconds, as SQL.
 func (s *Store) clock() string {
 	if s.dialect.postgres {
-		return `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`
+		return dbNow
 	}
 	return `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`
 }

@@ -30,6 +30,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
@@ -58,6 +59,11 @@ type Store struct {
 	kept  atomic.Int32 // how many want no body removed; see KeepBodies
 
 	dialect dialect
+
+	config *pgx.ConnConfig // PostgreSQL's
+	leases *sql.DB         // of the node; nil: this program is none
+	node   string          // its id
+	lease  time.Duration
 
 	terms prepared
 }
@@ -92,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // open makes the two pools.
 func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if s.dialect.postgres {
-		s.write, s.read, err = openPostgres(ctx, o.DSN)
+		s.write, s.read, s.config, err = openPostgres(ctx, o.DSN)
 		return err
 	}
 	path := filepath.Join(o.Dir, databaseFile)

@@ -276,7 +276,8 @@ func TestABounceMakesNoMail(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = n.Store.Tx(t.Context(), func(tx *sql.Tx) error {
-		return n.Store.WriteOutcome(t.Context(), tx, store.Outcome{IDs: due.IDs(), Status: "failed", Code: 550, Enhanced: "5.1.1", Reply: "no", At: time.Now()})
+		_, err := n.Store.WriteOutcome(t.Context(), tx, store.Outcome{IDs: due.IDs(), Status: "failed", Code: 550, Enhanced: "5.1.1", Reply: "no", At: time.Now()})
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

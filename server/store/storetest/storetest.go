@@ -50,12 +50,17 @@ func Database(t testing.TB, options ...string) string {
 
 // Main runs the tests and ends the server.
 func Main(m *testing.M) int {
-	code := m.Run()
+	return max(m.Run(), Stop())
+}
+
+// Stop ends the server, for a TestMain that runs the tests in another way. It
+// is 1 when that fails.
+func Stop() int {
 	if err := shared.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop PostgreSQL:", err)
-		return max(code, 1)
+		return 1
 	}
-	return code
+	return 0
 }
 
 // shared is the one server of a test binary.
