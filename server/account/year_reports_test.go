@@ -2,7 +2,6 @@ package account
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +61,7 @@ func lines(all []toldNote) []string {
 // reviews with the list of e-mails in hand, and counts anew each time.
 func bookReports(cat Catalogue, l *life) []string {
 	var told []toldNote
+	days := bookDays(l)
 	for i, c := range l.contracts {
 		end := bookEnd(c, l.rows.Zone)
 		if i+1 < len(l.contracts) && l.contracts[i+1].start.Before(end) {
@@ -83,7 +83,7 @@ func bookReports(cat Catalogue, l *life) []string {
 					word = "the month"
 				}
 				if months[word] == nil {
-					months[word] = &bookMonthly{cat: cat, l: l, c: c}
+					months[word] = &bookMonthly{cat: cat, l: l, c: c, days: days}
 					months[word].from, months[word].to = bookMonth(word, l.rows.Zone, c.start, end)
 				}
 				told = append(told, months[word].review(at)...)
@@ -120,6 +120,7 @@ type bookMonthly struct {
 	cat         Catalogue
 	l           *life
 	c           contractNote
+	days        []bookDay // of the whole year
 	from, to    time.Time
 	step        int
 	near, above bool
@@ -149,7 +150,7 @@ func (m *bookMonthly) review(at time.Time) (due []toldNote) {
 	if emails == 0 {
 		return due
 	}
-	percent := int(float64(weigh(bytes, emails)) / float64(allowance) * 100)
+	percent := int(weigh(bytes, emails) * 100 / allowance)
 	if step := percent - percent%10; step > m.step {
 		m.step = step
 		due = append(due, toldNote{at, NoticeUsage, step})
@@ -164,27 +165,53 @@ func (m *bookMonthly) review(at time.Time) (due []toldNote) {
 	return due
 }
 
+// bookDay is what an account used on one local date.
+type bookDay struct {
+	day           string
+	tries         []try
+	bytes, emails int64
+}
+
+// bookDays are the days with use, in order.
+func bookDays(l *life) []bookDay {
+	var all []bookDay
+	for _, e := range l.tries {
+		if !e.accepted {
+			continue
+		}
+		day := e.at.In(l.rows.Zone).Format(time.DateOnly)
+		if n := len(all); n == 0 || all[n-1].day != day {
+			all = append(all, bookDay{day: day})
+		}
+		d := &all[len(all)-1]
+		d.tries, d.bytes, d.emails = append(d.tries, e), d.bytes+e.size*e.recipients, d.emails+e.recipients
+	}
+	return all
+}
+
 // unusual says whether today's use is: above three times what 28 earlier days
 // with use had on average, and above a twentieth of the allowance.
 func (m *bookMonthly) unusual(at time.Time, weigh func(bytes, emails int64) int64, allowance int64) bool {
-	type sum struct{ bytes, emails int64 }
-	of := map[string]sum{}
-	for _, e := range m.l.tries {
-		if e.accepted && e.at.Before(at) {
-			day := e.at.In(m.l.rows.Zone).Format(time.DateOnly)
-			of[day] = sum{of[day].bytes + e.size*e.recipients, of[day].emails + e.recipients}
+	today := at.In(m.l.rows.Zone).Format(time.DateOnly)
+	n := 0
+	for n < len(m.days) && m.days[n].day < today {
+		n++
+	}
+	var bytes, emails int64
+	if n < len(m.days) && m.days[n].day == today {
+		for _, e := range m.days[n].tries {
+			if e.at.Before(at) {
+				bytes, emails = bytes+e.size*e.recipients, emails+e.recipients
+			}
 		}
 	}
-	today := at.In(m.l.rows.Zone).Format(time.DateOnly)
-	use := float64(weigh(of[today].bytes, of[today].emails))
-	delete(of, today)
-	days := slices.Sorted(maps.Keys(of))
-	days = days[max(0, len(days)-28):]
+	before := m.days[max(0, n-28):n]
 	var all float64
-	for _, d := range days {
-		all += float64(weigh(of[d].bytes, of[d].emails))
+	for _, d := range before {
+		all += float64(weigh(d.bytes, d.emails))
 	}
-	return len(days) >= 7 && use > 3*all/float64(len(days)) && use > float64(allowance)/20
+	use := float64(weigh(bytes, emails))
+	return len(before) >= 7 && use > 3*all/float64(len(before)) && use > float64(allowance)/20
 }
 
 // print writes an account's year as tables, in KB or e-mails.
