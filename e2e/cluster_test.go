@@ -3,6 +3,7 @@ package e2e
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,12 +17,22 @@ import (
 
 // envelope is what one submission offers, again and again under one key.
 type envelope struct {
+	n     int
 	envid string
 	to    []string
 }
 
 func newEnvelope(n, rcpts int) envelope {
-	return envelope{envid: fmt.Sprintf("sb1.01JD%022d.1", n), to: world.Addresses(rcpts, fmt.Sprint("n", n), "dst.invalid")}
+	return envelope{n: n, envid: fmt.Sprintf("sb1.01JD%022d.1", n), to: world.Addresses(rcpts, fmt.Sprint("n", n), "dst.invalid")}
+}
+
+// content is 2 KB, and of every tenth envelope too large for the database.
+func (e envelope) content() string {
+	size := 2000
+	if e.n%10 == 0 {
+		size = 300_000
+	}
+	return world.Message(e.envid, size)
 }
 
 // submit offers an envelope to the nodes in turn until one takes it, as a
@@ -29,7 +40,7 @@ func newEnvelope(n, rcpts int) envelope {
 func submit(t *testing.T, nodes []*world.World, first int, e envelope) (id string) {
 	end := time.Now().Add(time.Minute)
 	for i := first; ; i++ {
-		id, err := nodes[i%len(nodes)].Submit(e.envid, e.to, world.Message(e.envid, 2000))
+		id, err := nodes[i%len(nodes)].Submit(e.envid, e.to, e.content())
 		if err == nil {
 			return id
 		}
@@ -124,8 +135,11 @@ func TestKillOneOfTwoNodes(t *testing.T) {
 	repeats(t, db, far)
 	for k, id := range got[:10] {
 		e := newEnvelope(1+k, rcpts)
-		if again, err := other.Submit(e.envid, e.to, world.Message(e.envid, 2000)); err != nil || again != id {
+		if again, err := other.Submit(e.envid, e.to, e.content()); err != nil || again != id {
 			t.Errorf("a replay at the other node says %q %v, want %q", again, err, id)
+		}
+		if _, err := other.Submit(e.envid, e.to, e.content()+"changed\r\n"); err == nil || !strings.Contains(err.Error(), "SSMTP-CONFLICT") {
+			t.Errorf("other content under a used key: %v", err)
 		}
 	}
 	until(t, "the killed node is no more", func() bool { return counted(t, db, `SELECT count(*) FROM nodes`) == 1 })

@@ -15,8 +15,9 @@ import (
 func TestNodes(t *testing.T) {
 	dsn := storetest.Database(t)
 	places := []place{newPlace(t), newPlace(t), newPlace(t)}
+	bodies := t.TempDir()
 	for _, p := range places {
-		if err := os.WriteFile(p.config, fmt.Appendf(nil, "%s[store]\ndsn = %q\n", settings, dsn), 0o600); err != nil {
+		if err := os.WriteFile(p.config, fmt.Appendf(nil, "%s[store]\ndsn = %q\nbodies = %q\n", settings, dsn, bodies), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

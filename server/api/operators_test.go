@@ -210,7 +210,7 @@ func TestOperatorsRead(t *testing.T) {
 		}
 	}
 	resp, text := d.ask("GET", "/orders", s.Token, "")
-	if o := decodeTo[OrdersView](t, text).Orders; resp.StatusCode != 200 || len(o) != 1 || o[0].ID != made.Order.ID || o[0].Account != "flowers" || o[0].State != "waiting" {
+	if o := decodeTo[OrdersView](t, text).Orders; resp.StatusCode != 200 || len(o) != 1 || o[0].ID != made.Order.ID || o[0].Account != "ann-1" || o[0].State != "waiting" {
 		t.Errorf("open orders: %s", text)
 	}
 	for path, status := range map[string]int{"/accounts/nobody": 404, "/accounts/nobody/usage": 404, "/accounts/nobody/orders": 404, "/accounts/nobody/notices": 404,

@@ -23,6 +23,14 @@ type laneWorker struct {
 // Work implements river.Worker. It never returns nil but after finish has
 // completed the job: River would complete it without a look at the lane.
 func (w *laneWorker) Work(ctx context.Context, job *river.Job[laneArgs]) error {
+	w.q.working.Add(1)
+	defer w.q.working.Done()
+	// What others took over is theirs: a snooze of this node's would keep them
+	// from it.
+	if err := w.q.c.Store.Alive(ctx); err != nil {
+		w.q.noteFence(err)
+		return river.JobSnooze(0)
+	}
 	l, ok := w.q.lanes.start(job.Args.Lane, job.Args.Slot)
 	if !ok {
 		return river.JobSnooze(time.Minute)
@@ -30,6 +38,7 @@ func (w *laneWorker) Work(ctx context.Context, job *river.Job[laneArgs]) error {
 	d := &drain{q: w.q, job: job, lane: l, single: w.q.c.Route.Plan().Single, until: time.Now().Add(w.q.c.Budget)}
 	defer d.end()
 	err := d.run(ctx)
+	w.q.noteFence(err)
 	var snooze *river.JobSnoozeError
 	if err != nil && !errors.As(err, &snooze) {
 		w.q.log.Error("a lane cannot go on; will retry", "err", err)

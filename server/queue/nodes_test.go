@@ -2,12 +2,14 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"servicesmtp.net/companion/server/delivery"
+	"servicesmtp.net/companion/server/store"
 	"servicesmtp.net/companion/server/store/storetest"
 )
 
@@ -98,7 +100,11 @@ func TestTakenOverLanesGoOn(t *testing.T) {
 	}
 	w.wait(`status = 'delivered'`, 3)
 	close(hang)
-	dead.end()
+	// It was told where it asked for work after the take-over.
+	if err := dead.stop(); err != nil && !errors.Is(err, store.ErrFenced) {
+		t.Errorf("the dead node's queue ended with %v", err)
+	}
+	dead.stop = nil
 	rows := w.rows("")
 	if b := rows["b@far.example"]; b.status != "delivered" || b.dup != 1 || b.attempts != 2 {
 		t.Errorf("in hand: %+v", b)

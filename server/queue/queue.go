@@ -53,6 +53,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -127,6 +128,10 @@ type Queue struct {
 	alarm  *alarm
 	abroad *abroad
 
+	working   sync.WaitGroup // slots; River forgets one whose job it was given twice
+	fenced    chan struct{}  // closed when this node lost its lease
+	fenceOnce sync.Once
+
 	// stopping ends when no new message may be begun, nor a connection for one.
 	// It is kept because Run's own context must not end what is in hand.
 	stopping context.Context
@@ -137,7 +142,7 @@ type Queue struct {
 // from now on, delivery with Run.
 func New(c Config) (*Queue, error) {
 	c = c.withDefaults()
-	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots, c.Store.Shared()), rec: newRecorder(c.Store), alarm: newAlarm(), abroad: newAbroad()}
+	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots, c.Store.Shared()), rec: newRecorder(c.Store), alarm: newAlarm(), abroad: newAbroad(), fenced: make(chan struct{})}
 	q.stopping, q.stop = context.WithCancel(context.Background())
 	client, err := newClient(q)
 	if err != nil {
@@ -179,7 +184,15 @@ func (q *Queue) Wake(names []string) {
 	}
 }
 
-// Run delivers until ctx ends, then finishes the transactions in hand.
+// noteFence ends Run when err says that this node lost its lease.
+func (q *Queue) noteFence(err error) {
+	if errors.Is(err, store.ErrFenced) {
+		q.fenceOnce.Do(func() { close(q.fenced) })
+	}
+}
+
+// Run delivers until ctx ends, then finishes the transactions in hand. It does
+// the same, and is store.ErrFenced, when this node lost its lease.
 func (q *Queue) Run(ctx context.Context) error {
 	// The recorder outlives the workers: what they learn while stopping is
 	// written too.
@@ -203,16 +216,23 @@ func (q *Queue) Run(ctx context.Context) error {
 		sweeper.Go(func() { q.tellLoop(sweeping) })
 		sweeper.Go(func() { q.hearLoop(sweeping) })
 	}
-	<-ctx.Done()
+	var fenced error
+	select {
+	case <-ctx.Done():
+	case <-q.fenced:
+		fenced = fmt.Errorf("deliver: %w", store.ErrFenced)
+	}
 	stopSweeping()
 	sweeper.Wait()
 	q.stop()
 	// SoftStopTimeout bounds this: then the jobs' contexts end, and what is in
 	// hand becomes "may have arrived".
-	if err := q.client.Stop(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("stop job client: %w", err)
+	err := q.client.Stop(context.WithoutCancel(ctx))
+	q.working.Wait()
+	if err != nil {
+		return errors.Join(fenced, fmt.Errorf("stop job client: %w", err))
 	}
-	return nil
+	return fenced
 }
 
 // recover repairs what a crash left, before anything is sent.

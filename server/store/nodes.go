@@ -190,6 +190,19 @@ func scanNodes(rows *sql.Rows) ([]Node, error) {
 	return all, rows.Err()
 }
 
+// Alive is ErrFenced when this node's lease is over.
+func (s *Store) Alive(ctx context.Context) error {
+	if s.node == "" {
+		return nil
+	}
+	var alive bool
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM nodes WHERE id = $1 AND seen_at >= `+dbNow+` - $2)`, s.node, s.lease.Microseconds()).Scan(&alive)
+	if err == nil && !alive {
+		err = ErrFenced
+	}
+	return err
+}
+
 // alive holds this node's row until the commit, so that nobody can take over
 // meanwhile. It is ErrFenced when the lease is over.
 func (s *Store) alive(ctx context.Context, tx *sql.Tx) error {
