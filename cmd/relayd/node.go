@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -68,10 +69,14 @@ func (r *relay) beat(ctx context.Context) error {
 	if !r.store.Shared() {
 		return nil
 	}
-	return node.Run(ctx, node.Config{Lease: r.store, Length: time.Duration(r.cfg.Store.Lease), Settle: settle, Log: r.log,
+	err := node.Run(ctx, node.Config{Lease: r.store, Length: time.Duration(r.cfg.Store.Lease), Settle: settle, Log: r.log,
 		Taken: func(ctx context.Context) {
 			if _, err := r.queue.Rebuild(ctx); err != nil && ctx.Err() == nil {
 				r.log.Warn("the queue is not rebuilt; its sweeper will", "err", err)
 			}
 		}})
+	if errors.Is(err, node.ErrFenced) {
+		r.queue.Fence() // before the others stop as for SIGTERM
+	}
+	return err
 }

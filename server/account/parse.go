@@ -142,14 +142,22 @@ func (e entry) plan() (Plan, error) {
 	default:
 		return Plan{}, fmt.Errorf("kind %q: write %q or %q", e.Kind, Bandwidth, Unlimited)
 	}
-	if e.Price == nil || *e.Price < 0 || *e.Price > mostPrice {
-		return Plan{}, errors.New("price: write a whole number of cents (or what the currency has), for example 2900 for 29.00; 0 for a gift")
+	if err := e.checkNumbers(); err != nil {
+		return Plan{}, err
 	}
 	p.Price = *e.Price
-	if e.PerMinute < 0 || e.PerMinute > mostPerMinute {
-		return Plan{}, fmt.Errorf("recipients_per_minute: write 1 to %d, or leave it out for no limit of the plan's own", mostPerMinute)
-	}
 	return p, e.checkTiers()
+}
+
+// checkNumbers checks what every plan has.
+func (e entry) checkNumbers() error {
+	if e.Price == nil || *e.Price < 0 || *e.Price > mostPrice {
+		return errors.New("price: write a whole number of cents (or what the currency has), for example 2900 for 29.00; 0 for a gift")
+	}
+	if e.PerMinute < 0 || e.PerMinute > mostPerMinute {
+		return fmt.Errorf("recipients_per_minute: write 1 to %d, or leave it out for no limit of the plan's own", mostPerMinute)
+	}
+	return nil
 }
 
 // checkTiers checks that each tier is above what comes before it.

@@ -59,15 +59,21 @@ func renewalOf(c account.Catalogue, a store.Account, r account.Rows, now time.Ti
 // setOverage chooses a policy, which counts at once: acceptance asks for it
 // with every message, and closing a period does not ask.
 func (s *Server) setOverage(ctx context.Context, in *policyIn) (*out[PolicyInForce], error) {
-	v, err := choosePolicy(ctx, s.billing, from(ctx).account.ID, account.Policy(in.Body.Policy))
-	var no *account.Error
-	switch {
-	case errors.As(err, &no):
-		return nil, huma.Error409Conflict("The policy cannot be chosen: " + no.Detail + ".")
-	case err != nil:
+	v, err := s.choose(ctx, from(ctx).account.ID, in.Body.Policy)
+	if err != nil {
 		return nil, err
 	}
 	return &out[PolicyInForce]{Body: v}, nil
+}
+
+// choose is choosePolicy with an error for customers and partners.
+func (s *Server) choose(ctx context.Context, accountID, policy string) (PolicyInForce, error) {
+	v, err := choosePolicy(ctx, s.billing, accountID, account.Policy(policy))
+	var no *account.Error
+	if errors.As(err, &no) {
+		err = huma.Error409Conflict("The policy cannot be chosen: " + no.Detail + ".")
+	}
+	return v, err
 }
 
 func choosePolicy(ctx context.Context, b *billing.Billing, accountID string, policy account.Policy) (PolicyInForce, error) {

@@ -201,7 +201,10 @@ func (o *Operators) logIn(w http.ResponseWriter, r *http.Request) {
 	}
 	now, token := time.Now(), login.NewToken()
 	l := store.OperatorSession{ID: store.NewID(now), Operator: op.Name, TokenHash: login.TokenHash(token), CreatedAt: now, ExpiresAt: now.Add(sessionLasts)}
-	if err := o.server.Store.AddOperatorSession(r.Context(), l); err != nil {
+	if err := o.server.Store.AddOperatorSession(r.Context(), l, acc.PasswordHash); err != nil {
+		if errors.Is(err, store.ErrNotFound) { // the password was changed while it was verified
+			err = login.ErrWrong
+		}
 		o.refuse(w, err)
 		return
 	}

@@ -213,8 +213,15 @@ func (s *Server) changePartnerAccount(ctx context.Context, in *partnerChangeIn) 
 			return nil, err
 		}
 	}
-	if err := s.Store.ChangeAccount(ctx, acc.ID, in.Body.Email, in.Body.Overage); err != nil {
-		return nil, err
+	if in.Body.Overage != nil {
+		if _, err := s.choose(ctx, acc.ID, *in.Body.Overage); err != nil {
+			return nil, err
+		}
+	}
+	if in.Body.Email != nil {
+		if err := s.Store.SetAccountEmail(ctx, acc.ID, *in.Body.Email); err != nil {
+			return nil, err
+		}
 	}
 	s.Log.Info("partner changed an account", "partner", acc.Partner, "token", from(ctx).token.ID, "account", acc.ID)
 	return s.partnerAccount(ctx, &partnerIn{ID: in.ID})

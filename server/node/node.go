@@ -91,9 +91,9 @@ func (c Config) renew(ctx context.Context, last time.Time) error {
 }
 
 func (c Config) takeOver(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, c.Length/beats)
+	limited, cancel := context.WithTimeout(ctx, 2*c.Length/beats) // the next renewal comes in time after it
 	defer cancel()
-	t, err := c.Lease.TakeOver(ctx, time.Now().Add(c.Settle))
+	t, err := c.Lease.TakeOver(limited, time.Now().Add(c.Settle))
 	if err != nil {
 		if ctx.Err() == nil {
 			c.Log.Warn("dead nodes not looked for; will retry", "err", err)

@@ -196,8 +196,11 @@ func (d *drain) send(ctx context.Context, due *store.Due) error {
 		d.q.lanes.connected(d.lane, 1)
 	}
 	var marking error
+	var unmarked []int64
 	results := d.conn.Deliver(ctx, m, func(ids []int64) error {
-		marking = d.mark(ctx, ids)
+		if marking = d.mark(ctx, ids); marking != nil {
+			unmarked = append(unmarked, ids...)
+		}
 		return marking
 	})
 	if !d.conn.Alive() {
@@ -206,6 +209,11 @@ func (d *drain) send(ctx context.Context, due *store.Due) error {
 	d.judge(results)
 	if err := d.record(ctx, d.outcomes(ctx, due, results)); err != nil {
 		return err
+	}
+	if len(unmarked) > 0 && !errors.Is(marking, store.ErrFenced) {
+		if err := d.unmark(ctx, unmarked); err != nil {
+			return err
+		}
 	}
 	if errors.Is(marking, errTaken) {
 		return nil
@@ -241,12 +249,41 @@ var errTaken = errors.New("recipient is no longer queued")
 // mark commits that the content is about to leave.
 func (d *drain) mark(ctx context.Context, ids []int64) error {
 	return d.q.rec.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		ok, err := d.q.c.Store.MarkInData(ctx, tx, ids)
+		ok, err := d.q.c.Store.MarkInData(ctx, tx, ids, time.Now())
 		if err == nil && !ok {
 			return errTaken
 		}
 		return err
 	})
+}
+
+// unmark puts back what was not sent because it could not be marked: the mark
+// may be there all the same, where the answer to its commit was lost, and
+// nobody else would look at it while this node lives.
+func (d *drain) unmark(ctx context.Context, ids []int64) error {
+	return d.persist(ctx, "recipients that were not tried cannot be put back", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := d.q.c.Store.Requeue(ctx, tx, ids, time.Now())
+		return err
+	})
+}
+
+// persist writes what must not be lost: it tries until it is committed, or the
+// program ends.
+func (d *drain) persist(ctx context.Context, trouble string, write func(context.Context, *sql.Tx) error) error {
+	for {
+		err := d.q.rec.do(context.WithoutCancel(ctx), write)
+		if err == nil {
+			return nil
+		}
+		d.q.log.Error(trouble+"; will retry", "err", err)
+		select {
+		case <-time.After(time.Second):
+		case <-d.q.stopping.Done(): // the rows stay in_data: the next start flags them
+			return err
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func (d *drain) message(due *store.Due) delivery.Message {

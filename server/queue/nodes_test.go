@@ -116,6 +116,32 @@ func TestTakenOverLanesGoOn(t *testing.T) {
 	}
 }
 
+// A mark whose commit was answered by a lost connection is there, although
+// nothing was sent: it must not keep the mail while this node lives.
+func TestMarkWithoutAnAnswer(t *testing.T) { storetest.Each(t, testMarkWithoutAnAnswer) }
+
+func testMarkWithoutAnAnswer(t *testing.T, dsn string) {
+	f := newFake()
+	w := newWorldOn(t, dsn, Config{Route: f, Slots: 1})
+	lost := false
+	f.deliver = func(m delivery.Message, mark func([]int64) error) []delivery.Result {
+		if !lost {
+			lost = true
+			if _, err := w.store.Writer().Exec(`UPDATE deliveries SET status = 'in_data', node = $1`, w.store.NodeID()); err != nil {
+				t.Error(err)
+			}
+		}
+		return accepts(m, mark)
+	}
+	w.run()
+	w.accept("x\r\n", "a@far.example", "b@far.example")
+	w.wait(`status = 'delivered'`, 2)
+	w.end()
+	if n := w.count(`maybe_dup <> 0 OR attempts <> 1`); n != 0 || !lost {
+		t.Errorf("%d recipients look tried before", n)
+	}
+}
+
 // A commit at one node wakes a slot that lingers at the other, also after the
 // connection over which it listens was lost. Every timer is far away.
 func TestWakeOverNodes(t *testing.T) {

@@ -101,19 +101,8 @@ func (d *drain) record(ctx context.Context, o outcomes) error {
 		}
 		return nil
 	}
-	for {
-		err := d.q.rec.do(context.WithoutCancel(ctx), write)
-		if err == nil {
-			break
-		}
-		d.q.log.Error("what became of mail cannot be written down", "recipients", len(o.all), "err", err)
-		select {
-		case <-time.After(time.Second):
-		case <-d.q.stopping.Done(): // the rows stay in_data: the next start flags them
-			return err
-		case <-ctx.Done():
-			return err
-		}
+	if err := d.persist(ctx, "what became of mail cannot be written down", write); err != nil {
+		return err
 	}
 	if late > 0 {
 		d.q.log.Warn("what became of mail is not written down: another node has it, or it is done", "recipients", late)

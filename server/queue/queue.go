@@ -128,9 +128,9 @@ type Queue struct {
 	alarm  *alarm
 	abroad *abroad
 
-	working   sync.WaitGroup // slots; River forgets one whose job it was given twice
-	fenced    chan struct{}  // closed when this node lost its lease
-	fenceOnce sync.Once
+	working sync.WaitGroup  // slots; River forgets one whose job it was given twice
+	fenced  context.Context // ended by fence, when this node lost its lease
+	fence   context.CancelFunc
 
 	// stopping ends when no new message may be begun, nor a connection for one.
 	// It is kept because Run's own context must not end what is in hand.
@@ -142,7 +142,8 @@ type Queue struct {
 // from now on, delivery with Run.
 func New(c Config) (*Queue, error) {
 	c = c.withDefaults()
-	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots, c.Store.Shared()), rec: newRecorder(c.Store), alarm: newAlarm(), abroad: newAbroad(), fenced: make(chan struct{})}
+	q := &Queue{c: c, log: c.Log, bell: newBell(), lanes: newLanes(c.Slots, c.Store.Shared()), rec: newRecorder(c.Store), alarm: newAlarm(), abroad: newAbroad()}
+	q.fenced, q.fence = context.WithCancel(context.Background())
 	q.stopping, q.stop = context.WithCancel(context.Background())
 	client, err := newClient(q)
 	if err != nil {
@@ -184,15 +185,19 @@ func (q *Queue) Wake(names []string) {
 	}
 }
 
-// noteFence ends Run when err says that this node lost its lease.
+// Fence ends Run because this node lost its lease: others send what it had in
+// hand, so transmissions are broken off.
+func (q *Queue) Fence() { q.fence() }
+
+// noteFence is Fence when err says so.
 func (q *Queue) noteFence(err error) {
 	if errors.Is(err, store.ErrFenced) {
-		q.fenceOnce.Do(func() { close(q.fenced) })
+		q.fence()
 	}
 }
 
-// Run delivers until ctx ends, then finishes the transactions in hand. It does
-// the same, and is store.ErrFenced, when this node lost its lease.
+// Run delivers until ctx ends, then finishes the transactions in hand. It is
+// store.ErrFenced, and breaks them off, when this node lost its lease.
 func (q *Queue) Run(ctx context.Context) error {
 	// The recorder outlives the workers: what they learn while stopping is
 	// written too.
@@ -216,23 +221,27 @@ func (q *Queue) Run(ctx context.Context) error {
 		sweeper.Go(func() { q.tellLoop(sweeping) })
 		sweeper.Go(func() { q.hearLoop(sweeping) })
 	}
-	var fenced error
 	select {
 	case <-ctx.Done():
-	case <-q.fenced:
-		fenced = fmt.Errorf("deliver: %w", store.ErrFenced)
+	case <-q.fenced.Done():
 	}
 	stopSweeping()
 	sweeper.Wait()
 	q.stop()
 	// SoftStopTimeout bounds this: then the jobs' contexts end, and what is in
 	// hand becomes "may have arrived".
-	err := q.client.Stop(context.WithoutCancel(ctx))
-	q.working.Wait()
-	if err != nil {
-		return errors.Join(fenced, fmt.Errorf("stop job client: %w", err))
+	err := q.client.Stop(q.fenced)
+	if q.fenced.Err() != nil {
+		err = q.client.StopAndCancel(context.WithoutCancel(ctx))
 	}
-	return fenced
+	q.working.Wait()
+	if q.fenced.Err() != nil {
+		return errors.Join(fmt.Errorf("deliver: %w", store.ErrFenced), err)
+	}
+	if err != nil {
+		return fmt.Errorf("stop job client: %w", err)
+	}
+	return nil
 }
 
 // recover repairs what a crash left, before anything is sent.

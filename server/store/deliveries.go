@@ -220,15 +220,16 @@ func (s *Store) Lanes(ctx context.Context, now time.Time, limit int) ([]Lane, er
 }
 
 // MarkInData writes down that the content is about to be sent to these
-// recipients. It is false when one of them is no longer queued or its message
-// is held; the transaction must then be rolled back. It is ErrFenced when this
-// node's lease is over.
-func (s *Store) MarkInData(ctx context.Context, tx *sql.Tx, ids []int64) (bool, error) {
+// recipients. It is false when one of them is no longer queued and due at now
+// (another node may have tried it since), or its message is held; the
+// transaction must then be rolled back. It is ErrFenced when this node's lease
+// is over.
+func (s *Store) MarkInData(ctx context.Context, tx *sql.Tx, ids []int64, now time.Time) (bool, error) {
 	if err := s.alive(ctx, tx); err != nil {
 		return false, err
 	}
-	args := []any{s.node}
-	n, err := exec(ctx, tx, "mark recipients", `UPDATE deliveries SET status = 'in_data', node = $1 WHERE id IN (`+holders(&args, ids)+`) AND status = 'queued'
+	args := []any{s.node, Micros(now)}
+	n, err := exec(ctx, tx, "mark recipients", `UPDATE deliveries SET status = 'in_data', node = $1 WHERE id IN (`+holders(&args, ids)+`) AND status = 'queued' AND next_at <= $2
 		AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = deliveries.message_id AND m.held <> 0)`, args)
 	return n == int64(len(ids)), err
 }
@@ -288,12 +289,13 @@ func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) (int64,
 		WHERE id IN (`+holders(&args, o.IDs)+`) AND status IN ('queued', 'in_data')`, args)
 }
 
-// Requeue puts recipients back that were not attempted, and tells how many.
-// Those in another node's hands stay as they are.
+// Requeue puts recipients back that were not attempted, due at next, and tells
+// how many. Those in another node's hands stay as they are, and those that it
+// put off.
 func (s *Store) Requeue(ctx context.Context, tx *sql.Tx, ids []int64, next time.Time) (int64, error) {
 	args := []any{s.node, Micros(next)}
 	return exec(ctx, tx, "requeue recipients", `UPDATE deliveries SET status = 'queued', node = '', next_at = $2
-		WHERE id IN (`+holders(&args, ids)+`) AND status IN ('queued', 'in_data') AND `+mine, args)
+		WHERE id IN (`+holders(&args, ids)+`) AND (status = 'queued' AND next_at <= $2 OR status = 'in_data' AND node = $1)`, args)
 }
 
 // inData repeats the condition of the index deliveries_open, without which

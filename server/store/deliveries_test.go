@@ -128,7 +128,7 @@ func testMarkInData(t *testing.T, dsn string) {
 		t.Helper()
 		taken := errors.New("taken")
 		err := s.Tx(context.Background(), func(tx *sql.Tx) error {
-			ok, err := s.MarkInData(context.Background(), tx, ids)
+			ok, err := s.MarkInData(context.Background(), tx, ids, noon)
 			if err == nil && !ok {
 				return taken
 			}
@@ -148,9 +148,14 @@ func testMarkInData(t *testing.T, dsn string) {
 		t.Fatal(err)
 	}
 	mark(false, 2)
-	if n, err := s.RecoverInData(context.Background(), noon); n != 1 || err != nil || count("queued") != 3 {
+	if n, err := s.RecoverInData(context.Background(), noon.Add(time.Second)); n != 1 || err != nil || count("queued") != 3 {
 		t.Errorf("recovered %d %v", n, err)
 	}
+	if _, err := s.Writer().Exec(`UPDATE messages SET held = 0`); err != nil {
+		t.Fatal(err)
+	}
+	mark(false, 1, 2) // the first is not due: somebody put it off since it was claimed
+	mark(true, 2)
 }
 
 func TestWriteOutcomeAndEvents(t *testing.T) { storetest.Each(t, testWriteOutcomeAndEvents) }

@@ -41,7 +41,7 @@ func kill(t *testing.T, s *Store) {
 func mark(t *testing.T, s *Store, ids ...int64) error {
 	t.Helper()
 	return s.Tx(t.Context(), func(tx *sql.Tx) error {
-		ok, err := s.MarkInData(t.Context(), tx, ids)
+		ok, err := s.MarkInData(t.Context(), tx, ids, noon)
 		if err == nil && !ok {
 			return errors.New("taken")
 		}
@@ -178,7 +178,7 @@ func TestMarkAgainstTakeOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := one.MarkInData(t.Context(), tx, []int64{1}); !ok || err != nil {
+	if ok, err := one.MarkInData(t.Context(), tx, []int64{1}, noon); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	if _, err := two.Writer().Exec(`SET lock_timeout = '200ms'`); err != nil {

@@ -103,10 +103,19 @@ func (s *Store) changeOperator(ctx context.Context, name string, now time.Time, 
 	return nil
 }
 
-// AddOperatorSession stores a login.
-func (s *Store) AddOperatorSession(ctx context.Context, l OperatorSession) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO operator_sessions (id, operator, token_hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
-		l.ID, l.Operator, l.TokenHash, Micros(l.CreatedAt), Micros(l.ExpiresAt))
+// AddOperatorSession stores a login with the password that passwordHash is of.
+// It is ErrNotFound where the operator has another one since, or is disabled.
+func (s *Store) AddOperatorSession(ctx context.Context, l OperatorSession, passwordHash string) error {
+	err := s.Tx(ctx, func(tx *sql.Tx) error {
+		// The same row as a new password writes: one waits for the other.
+		res, err := tx.ExecContext(ctx, `UPDATE operators SET name = name WHERE name = $1 AND password_hash = $2 AND disabled_at IS NULL`, l.Operator, passwordHash)
+		if err := changed(res, err); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO operator_sessions (id, operator, token_hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+			l.ID, l.Operator, l.TokenHash, Micros(l.CreatedAt), Micros(l.ExpiresAt))
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("add session: %w", err)
 	}

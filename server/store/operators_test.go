@@ -22,9 +22,12 @@ func testOperators(t *testing.T, dsn string) {
 	if got, err := s.Operator(t.Context(), "olga"); err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	session := func(hash string) {
+	add := func(hash, passwordHash string) error {
+		return s.AddOperatorSession(t.Context(), OperatorSession{ID: hash, Operator: "olga", TokenHash: hash, CreatedAt: day1, ExpiresAt: day1.Add(time.Hour)}, passwordHash)
+	}
+	session := func(hash, passwordHash string) {
 		t.Helper()
-		if err := s.AddOperatorSession(t.Context(), OperatorSession{ID: hash, Operator: "olga", TokenHash: hash, CreatedAt: day1, ExpiresAt: day1.Add(time.Hour)}); err != nil {
+		if err := add(hash, passwordHash); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -35,8 +38,8 @@ func testOperators(t *testing.T, dsn string) {
 			t.Errorf("%s: got %q %+v %v, good is %v", hash, id, o, err, want)
 		}
 	}
-	session("s1")
-	session("s2")
+	session("s1", "h")
+	session("s2", "h")
 	good("s1", day1.Add(time.Hour-time.Microsecond), true)
 	good("s1", day1.Add(time.Hour), false)
 	good("s3", day1, false)
@@ -49,17 +52,20 @@ func testOperators(t *testing.T, dsn string) {
 		t.Fatal(err)
 	}
 	good("s2", day1, false)
-	session("s4")
+	session("s4", "h2")
 	if err := s.DisableOperator(t.Context(), "olga", day1); err != nil {
 		t.Fatal(err)
 	}
 	good("s4", day1, false)
-	session("s5") // a login that raced with it
-	good("s5", day1, false)
+	// A login that raced with a new password, or with the end of all.
+	if err := errors.Join(add("s5", "h"), add("s6", "h2")); !errors.Is(err, ErrNotFound) {
+		t.Errorf("login after the end: %v", err)
+	}
 	if err := s.EnableOperator(t.Context(), "olga"); err != nil {
 		t.Fatal(err)
 	}
 	good("s4", day1, false)
+	good("s6", day1, false)
 	if all, err := s.Operators(t.Context()); err != nil || len(all) != 1 || all[0].PasswordHash != "h2" || !all[0].DisabledAt.IsZero() {
 		t.Errorf("operators %+v, %v", all, err)
 	}

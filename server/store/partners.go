@@ -222,9 +222,8 @@ func (s *Store) partnerAccount(ctx context.Context, column, partner, value strin
 	return a, nil
 }
 
-// ChangeAccount changes the reference address and the policy of an account; nil
-// leaves one as it is.
-func (s *Store) ChangeAccount(ctx context.Context, id string, email, overage *string) error {
-	res, err := s.write.ExecContext(ctx, `UPDATE accounts SET email = coalesce($2, email), overage = coalesce($3, overage) WHERE id = $1`, id, email, overage)
+// SetAccountEmail changes the reference address of an account.
+func (s *Store) SetAccountEmail(ctx context.Context, id, email string) error {
+	res, err := s.write.ExecContext(ctx, `UPDATE accounts SET email = $2 WHERE id = $1`, id, email)
 	return changed(res, err)
 }

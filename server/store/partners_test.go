@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/store/storetest"
 )
 
@@ -135,17 +134,14 @@ func testPartnersAccounts(t *testing.T, dsn string) {
 			t.Errorf("no reference of %q: %v", partner, err)
 		}
 	}
-	email, stop := "new@example.com", string(account.Block)
-	if err := s.ChangeAccount(t.Context(), first, &email, nil); err != nil {
+	const email = "new@example.com"
+	if err := s.SetAccountEmail(t.Context(), first, email); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.ChangeAccount(t.Context(), first, nil, &stop); err != nil {
-		t.Fatal(err)
-	}
-	if a, err := s.AccountByID(t.Context(), first); err != nil || a.Email != email || a.Overage != stop {
+	if a, err := s.AccountByID(t.Context(), first); err != nil || a.Email != email {
 		t.Errorf("changed: %+v %v", a, err)
 	}
-	if err := s.ChangeAccount(t.Context(), "x", &email, nil); !errors.Is(err, ErrNotFound) {
+	if err := s.SetAccountEmail(t.Context(), "x", email); !errors.Is(err, ErrNotFound) {
 		t.Errorf("change of nothing: %v", err)
 	}
 }
