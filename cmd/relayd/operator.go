@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -113,19 +112,6 @@ func (inv *invocation) operator(method, path string, in any) error {
 		rows = append(rows, []string{"password", o.Password + "   (shown this once)"})
 	}
 	return inv.table(rows...)
-}
-
-// listenWeb listens for operators where the settings say; without, the
-// listener is one that nobody reaches.
-func (r *relay) listenWeb(ctx context.Context) (net.Listener, error) {
-	if r.cfg.Web.Listen == "" {
-		return nowhere{}, nil
-	}
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.cfg.Web.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen for operators: %w", err)
-	}
-	return ln, nil
 }
 
 // serveWeb serves operators, if it listens for them.

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -241,27 +240,11 @@ func (r *relay) endpoints() []api.Endpoint {
 // run serves until ctx ends or a part fails. What takes mail in stops first,
 // acceptance after it, so that no session loses its answer.
 func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
-	apiListener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.cfg.API.Listen)
+	l, err := r.listen(ctx)
 	if err != nil {
-		return fmt.Errorf("listen for the API: %w", err)
+		return err
 	}
-	controlListener, err := socket.Listen(r.control)
-	if err != nil {
-		return errors.Join(err, apiListener.Close())
-	}
-	metricsListener, err := r.listenMetrics(ctx)
-	if err != nil {
-		return errors.Join(err, apiListener.Close(), controlListener.Close())
-	}
-	webListener, err := r.listenWeb(ctx)
-	if err != nil {
-		return errors.Join(err, apiListener.Close(), controlListener.Close(), metricsListener.Close())
-	}
-	// Each part closes its listener when it stops; when it never starts, these do.
-	defer webListener.Close()
-	defer metricsListener.Close()
-	defer apiListener.Close()
-	defer controlListener.Close()
+	defer l.close() // each part closes its own when it stops; when it never starts, this does
 
 	acceptCtx, stopAccepting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAccepting()
@@ -283,20 +266,16 @@ func (r *relay) run(ctx context.Context, ready func(readyLine) error) error {
 			case <-ctx.Done(): // stopped, or submission says why
 				return nil
 			}
-			front.Go(func() error { return r.api.Run(ctx, apiListener, r.tls) })
-			front.Go(func() error { return r.admin.Run(ctx, controlListener) })
-			front.Go(func() error { return r.serveWeb(ctx, webListener) })
+			front.Go(func() error { return r.api.Run(ctx, l.api, r.tls) })
+			front.Go(func() error { return r.admin.Run(ctx, l.control) })
+			front.Go(func() error { return r.serveWeb(ctx, l.web) })
 			front.Go(func() error { return r.sweep(ctx) })
 			front.Go(func() error { return r.steward.Run(ctx) })
 			if r.cfg.API.Metrics != "" {
-				front.Go(func() error { return r.metrics.Run(ctx, metricsListener, r.api.HealthHandler()) })
+				front.Go(func() error { return r.metrics.Run(ctx, l.metrics, r.api.HealthHandler()) })
 			}
-			line := readyLine{Event: "ready", SMTP: []string{}, API: apiListener.Addr().String(), Control: r.control, Metrics: addressOf(metricsListener), Web: addressOf(webListener)}
-			for _, a := range r.smtp.Addrs() {
-				line.SMTP = append(line.SMTP, a.String())
-			}
-			r.log.Info("ready", "smtp", len(line.SMTP), "version", version)
-			return ready(line)
+			r.log.Info("ready", "smtp", len(r.smtp.Addrs()), "version", version)
+			return ready(r.readyLine(l))
 		})
 		return front.Wait()
 	})

@@ -252,6 +252,9 @@ func (u *Uploads) Open(ctx context.Context, accountID, sha256 string) (io.ReadCl
 		return nil, 0, err
 	}
 	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) && u.store.Shared() {
+		return nil, 0, ErrNotFound // another node's file may show a moment late
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		_, err := u.idle(n, func() error { return u.forget(ctx, n, up.file) })
 		return nil, 0, errors.Join(ErrNotFound, err)
