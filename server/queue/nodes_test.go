@@ -116,6 +116,36 @@ func TestTakenOverLanesGoOn(t *testing.T) {
 	}
 }
 
+// A node that lost its lease breaks off what it sends: others send it again.
+func TestFencedNodeBreaksOff(t *testing.T) { storetest.Each(t, testFencedNodeBreaksOff) }
+
+func testFencedNodeBreaksOff(t *testing.T, dsn string) {
+	inHand := make(chan struct{})
+	f := newFake()
+	f.slow = func(ctx context.Context, m delivery.Message, mark func([]int64) error) []delivery.Result {
+		return says(m, func(ids []int64) error {
+			err := mark(ids)
+			close(inHand)
+			<-ctx.Done()
+			return err
+		}, delivery.Result{Status: delivery.Deferred, Code: 451, Lost: true, MaybeDup: true})
+	}
+	w := newWorldOn(t, dsn, Config{Route: f, Slots: 1, StopWait: time.Hour})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.q.Run(ctx) }()
+	w.accept("x\r\n", "a@far.example")
+	<-inHand
+	stop() // it waits for the message in hand, and would for an hour
+	w.q.Fence()
+	if err := <-done; !errors.Is(err, store.ErrFenced) {
+		t.Errorf("the queue ended with %v", err)
+	}
+	if a := w.rows("")["a@far.example"]; a.status != "queued" || a.dup != 1 {
+		t.Errorf("broken off: %+v", a)
+	}
+}
+
 // A mark whose commit was answered by a lost connection is there, although
 // nothing was sent: it must not keep the mail while this node lives.
 func TestMarkWithoutAnAnswer(t *testing.T) { storetest.Each(t, testMarkWithoutAnAnswer) }

@@ -44,8 +44,9 @@ func TestMain(m *testing.M) {
 type fake struct {
 	plan    delivery.Plan
 	lane    func(string) string
-	open    func(lane string) error                                              // nil: always works
-	deliver func(m delivery.Message, mark func([]int64) error) []delivery.Result // nil: marks and accepts
+	open    func(lane string) error                                                                   // nil: always works
+	deliver func(m delivery.Message, mark func([]int64) error) []delivery.Result                      // nil: marks and accepts
+	slow    func(ctx context.Context, m delivery.Message, mark func([]int64) error) []delivery.Result // instead of deliver
 
 	mu     sync.Mutex // guards all below
 	opened int
@@ -87,7 +88,7 @@ type fakeConn struct {
 func (c *fakeConn) Alive() bool  { return !c.dead }
 func (c *fakeConn) Close() error { return nil }
 
-func (c *fakeConn) Deliver(_ context.Context, m delivery.Message, mark func([]int64) error) []delivery.Result {
+func (c *fakeConn) Deliver(ctx context.Context, m delivery.Message, mark func([]int64) error) []delivery.Result {
 	f := c.f
 	f.mu.Lock()
 	for _, r := range m.Recipients {
@@ -98,9 +99,12 @@ func (c *fakeConn) Deliver(_ context.Context, m delivery.Message, mark func([]in
 	}
 	f.mu.Unlock()
 	var results []delivery.Result
-	if f.deliver != nil {
+	switch {
+	case f.slow != nil:
+		results = f.slow(ctx, m, mark)
+	case f.deliver != nil:
 		results = f.deliver(m, mark)
-	} else {
+	default:
 		results = accepts(m, mark)
 	}
 	f.mu.Lock()
