@@ -224,10 +224,10 @@ func (u *Uploads) complete(ctx context.Context, n bodyName, path string, up uplo
 		return Upload{}, err
 	}
 	if sum.String() != n.sha256 {
-		if err := u.release(ctx, n, up.file, false); err != nil { // whose file is it?
+		if err := u.discard(ctx, n, up.file); err != nil {
 			return up.Upload, err
 		}
-		return Upload{}, errors.Join(ErrUploadHash, u.forget(ctx, n, up.file))
+		return Upload{}, ErrUploadHash
 	}
 	if err := u.release(ctx, n, up.file, true); err != nil {
 		return up.Upload, err

@@ -57,6 +57,21 @@ func (u *Uploads) release(ctx context.Context, n bodyName, file string, complete
 	return nil
 }
 
+// discard ends the writing of a file that is of no use, with its row: both at
+// once, so that no other relay takes over what is about to go.
+func (u *Uploads) discard(ctx context.Context, n bodyName, file string) error {
+	mine, err := affected(u.store.write.ExecContext(ctx, `DELETE FROM uploads WHERE account_id = $1 AND sha256 = $2 AND holder = $3 AND file = $4`,
+		n.account, n.sha256, u.run, file))
+	if err != nil {
+		return fmt.Errorf("forget upload: %w", err)
+	}
+	err = u.removeFile(n, file)
+	if !mine {
+		err = errors.Join(ErrUploadTaken, err)
+	}
+	return err
+}
+
 // forget removes the row that names a file, where there still is one, then the
 // file: a file without a row is swept.
 func (u *Uploads) forget(ctx context.Context, n bodyName, file string) error {
