@@ -22,14 +22,7 @@ func TestDamagedMessage(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Fatalf("stored messages %v, %v", files, err)
 	}
-	text, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	text[len(text)/2] ^= 1
-	if err := os.WriteFile(files[0], text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	flip(t, files[0], 150_000)
 	d.see("Retry now")
 	d.StartRelay()
 	d.click("Retry now")
@@ -43,4 +36,23 @@ func TestDamagedMessage(t *testing.T) {
 		t.Errorf("it was delivered: %v", got)
 	}
 	d.quit()
+}
+
+// flip changes one bit of a file where it stands: a file written anew is empty
+// for a moment, in which the companion would find it too short.
+func flip(t *testing.T, path string, at int64) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	octet := make([]byte, 1)
+	if _, err := f.ReadAt(octet, at); err != nil {
+		t.Fatal(err)
+	}
+	octet[0] ^= 1
+	if _, err := f.WriteAt(octet, at); err != nil {
+		t.Fatal(err)
+	}
 }
