@@ -32,7 +32,7 @@ func history(t *testing.T, s *Spool, n int) {
 // TestPruneInSmallSteps prunes 100,000 jobs: no transaction is large, mail gets
 // in between, and the memory does not grow with what is pruned.
 func TestPruneInSmallSteps(t *testing.T) {
-	const jobs = max(100_000/sampled, 16_000) // with fewer, pruning ends before a message can come in
+	jobs := max(100_000/sampled, 16_000) // with fewer, pruning ends before a message can come in
 	s := openAt(t, options(memoryDir(t)))
 	history(t, s, jobs)
 	runtime.GC()

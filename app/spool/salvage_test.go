@@ -15,7 +15,11 @@ import (
 
 	"servicesmtp.net/companion/app/mail"
 	"servicesmtp.net/companion/internal/durable"
+	"servicesmtp.net/companion/internal/race"
 )
+
+// sampled is one in how many damages are tried.
+var sampled = race.Sample(24)
 
 // wrecks are the ways in which a page can be bad.
 var wrecks = map[string]func(page []byte, seed uint64){

@@ -36,7 +36,7 @@ func TestNodesRace(t *testing.T) {
 			for _, w := range nodes {
 				w.run()
 			}
-			const senders, each, rcpts = 2, 60 / fewer, 3
+			senders, each, rcpts := 2, 60/fewer, 3
 			var all sync.WaitGroup
 			for n, w := range nodes {
 				for s := range senders {

@@ -9,10 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"servicesmtp.net/companion/internal/race"
 	"servicesmtp.net/companion/server/delivery"
-
 	"servicesmtp.net/companion/server/store/storetest"
 )
+
+// fewer divides the number of messages.
+var fewer = race.Sample(5)
 
 // Every commit with Enqueue and Wake is looked at, however the slots come and
 // go: the slots linger for next to nothing, so that most messages meet one

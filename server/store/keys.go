@@ -64,7 +64,11 @@ func scanKey(row scanner, accountID string) (Key, error) {
 
 // Key finds a key, or fails with ErrNotFound.
 func (s *Store) Key(ctx context.Context, accountID, name string) (Key, error) {
-	k, err := scanKey(s.read.QueryRowContext(ctx, selectKey, accountID, name), accountID)
+	st, err := s.key.on(ctx, s.read, selectKey)
+	if err != nil {
+		return Key{}, err
+	}
+	k, err := scanKey(st.QueryRowContext(ctx, accountID, name), accountID)
 	if err != nil {
 		return Key{}, fmt.Errorf("read key: %w", err)
 	}

@@ -65,7 +65,8 @@ type Store struct {
 	node   string          // its id
 	lease  time.Duration
 
-	terms prepared
+	// What every message asks before its transaction.
+	terms, used, key prepared
 }
 
 // Options say where the database is.

@@ -95,7 +95,11 @@ func (s *Store) Terms(ctx context.Context, accountID string, now time.Time) (Ter
 
 // Used is what an account has used in the period that began at start.
 func (s *Store) Used(ctx context.Context, accountID string, start time.Time) (account.Charge, error) {
-	return scanUsed(s.read.QueryRowContext(ctx, selectUsed, accountID, Micros(start)))
+	st, err := s.used.on(ctx, s.read, selectUsed)
+	if err != nil {
+		return account.Charge{}, err
+	}
+	return scanUsed(st.QueryRowContext(ctx, accountID, Micros(start)))
 }
 
 // UsageDays lists the days from first up to before last on which anything was
