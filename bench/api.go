@@ -17,7 +17,8 @@ import (
 )
 
 // The load on the API: as many companions as make 1,000 calls per second
-// without passing what one token may ask.
+// without passing what one token or one address may ask. Each has a device, an
+// address of 127.0.0.0/8 and connections of its own.
 const (
 	apiAccounts = 11
 	apiDevices  = 10 // of each account
@@ -36,7 +37,12 @@ func apiLatency(ctx context.Context, bin, dir string) error {
 		return err
 	}
 	defer r.close()
-	var tokens []string
+	var companions []apiCompanion
+	defer func() {
+		for _, c := range companions {
+			c.client.CloseIdleConnections()
+		}
+	}()
 	for i := range apiAccounts {
 		name := fmt.Sprintf("api%d", i)
 		password, err := r.open(ctx, name)
@@ -47,16 +53,16 @@ func apiLatency(ctx context.Context, bin, dir string) error {
 			return err
 		}
 		for range apiDevices {
-			token, err := r.token(ctx, name, password)
-			if err != nil {
+			c := apiCompanion{client: apiClient(len(companions))}
+			if c.token, err = r.token(ctx, c.client, name, password); err != nil {
 				return err
 			}
-			tokens = append(tokens, token)
+			companions = append(companions, c)
 		}
 	}
 	calls := []apiCall{{"GET", "/v1/quota", ""}, {"GET", "/v1/policy", ""}, {"GET", "/v1/account", ""}, {"GET", "/v1/events", ""},
 		{"GET", "/v1/notices", ""}, {"POST", "/v1/batches/check", `{"envids":["sb1.01ARZ3NDEKTSV4RRFFQ69G5FAV.1"]}`}}
-	took, err := steady(ctx, "https://"+r.ready.API, tokens, calls)
+	took, err := steady(ctx, "https://"+r.ready.API, companions, calls)
 	if err != nil {
 		return err
 	}
@@ -71,10 +77,13 @@ func apiLatency(ctx context.Context, bin, dir string) error {
 
 type apiCall struct{ method, path, body string }
 
+type apiCompanion struct {
+	client *http.Client
+	token  string
+}
+
 // steady makes the calls in turn and tells how long each took, by call.
-func steady(ctx context.Context, base string, tokens []string, calls []apiCall) ([][]time.Duration, error) {
-	client := apiClient()
-	defer client.CloseIdleConnections()
+func steady(ctx context.Context, base string, companions []apiCompanion, calls []apiCall) ([][]time.Duration, error) {
 	var next atomic.Int64
 	var mu sync.Mutex // guards took
 	took := make([][]time.Duration, len(calls))
@@ -90,7 +99,7 @@ func steady(ctx context.Context, base string, tokens []string, calls []apiCall) 
 				}
 				due := began.Add(time.Duration(i) * time.Second / apiRate)
 				time.Sleep(time.Until(due))
-				errs[w] = calls[i%len(calls)].do(ctx, client, base, "Bearer "+tokens[i%len(tokens)])
+				errs[w] = companions[i%len(companions)].call(ctx, base, calls[i%len(calls)])
 				mu.Lock()
 				took[i%len(calls)] = append(took[i%len(calls)], time.Since(due))
 				mu.Unlock()
@@ -101,31 +110,33 @@ func steady(ctx context.Context, base string, tokens []string, calls []apiCall) 
 	return took, errors.Join(errs...)
 }
 
-func (c apiCall) do(ctx context.Context, client *http.Client, base, authorization string) error {
-	req, err := http.NewRequestWithContext(ctx, c.method, base+c.path, strings.NewReader(c.body))
+func (c apiCompanion) call(ctx context.Context, base string, call apiCall) error {
+	req, err := http.NewRequestWithContext(ctx, call.method, base+call.path, strings.NewReader(call.body))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", authorization)
+	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(req)
+	resp, err := c.client.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %s", c.path, resp.Status, text)
+		err = fmt.Errorf("%s: %s: %s", call.path, resp.Status, text)
 	}
 	return err
 }
 
-// apiClient keeps its connections, as companions do, one each.
-func apiClient() *http.Client {
+// apiClient keeps its connections, as companions do, and calls from the n-th
+// address.
+func apiClient(n int) *http.Client {
+	from := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(n+1))}
 	// Verification is no part of the figures: both ends are ours, on loopback.
-	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64,
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 4,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
-		DialContext:     (&net.Dialer{Timeout: 10 * time.Second}).DialContext}}
+		DialContext:     (&net.Dialer{Timeout: 10 * time.Second, LocalAddr: from}).DialContext}}
 }
 
 func latencies(name string, took []time.Duration) string {
@@ -135,15 +146,13 @@ func latencies(name string, took []time.Duration) string {
 }
 
 // token is a new device's.
-func (r *relay) token(ctx context.Context, name, password string) (string, error) {
+func (r *relay) token(ctx context.Context, client *http.Client, name, password string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+r.ready.API+"/v1/devices", strings.NewReader(`{"name":"bench"}`))
 	if err != nil {
 		return "", err
 	}
 	req.SetBasicAuth(name, password)
 	req.Header.Set("Content-Type", "application/json")
-	client := apiClient()
-	defer client.CloseIdleConnections()
 	resp, err := client.Do(req)
 	if err != nil {
 		return "", err

@@ -68,7 +68,7 @@ func TestKillOneOfTwoNodes(t *testing.T) {
 	t.Parallel()
 	const lease = 5 * time.Second
 	dsn := storetest.Database(t)
-	nodes := world.Cluster(t, 2, dsn, lease)
+	nodes := world.Cluster(t, 2, dsn, lease, world.Options{Plan: "unlimited-standard"})
 	far := nodes[0].Far
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {

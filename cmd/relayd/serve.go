@@ -166,7 +166,8 @@ func newTeller(st *store.Store, a *accept.Acceptor, cfg config.Config, wake func
 
 // newSteward makes what looks after the accounts; nobody may count what it does.
 func newSteward(st *store.Store, plans account.Catalogue, t *tell.Teller, cfg config.Config, m *metrics.Metrics, log *slog.Logger) *steward.Steward {
-	o := steward.Options{Store: st, Plans: plans, Teller: t, Operator: cfg.Notify.Operator, Pay: cfg.Notify.Pay, Log: log}
+	o := steward.Options{Store: st, Plans: plans, Teller: t, Operator: cfg.Notify.Operator, Pay: cfg.Notify.Pay,
+		Lease: time.Duration(cfg.Store.Lease), Log: log}
 	if m != nil {
 		o.Passed, o.Told = m.Passed, m.Told
 	}

@@ -15,9 +15,9 @@ import (
 
 // Cluster starts n relays on one PostgreSQL database, with one authority and
 // the account alice, and no companion. They share the far server.
-func Cluster(t testing.TB, n int, dsn string, lease time.Duration) []*World {
+func Cluster(t testing.TB, n int, dsn string, lease time.Duration, o Options) []*World {
 	t.Helper()
-	o := Options{Plan: "unlimited-standard", Store: fmt.Sprintf("dsn = %q\nlease = %q\nbodies = %q", dsn, lease, t.TempDir())}
+	o.Store = fmt.Sprintf("dsn = %q\nlease = %q\nbodies = %q", dsn, lease, t.TempDir())
 	first := Relay(t, o)
 	nodes := []*World{first}
 	for len(nodes) < n {
@@ -35,9 +35,14 @@ func Cluster(t testing.TB, n int, dsn string, lease time.Duration) []*World {
 	return nodes
 }
 
-// Submit hands one message in at the relay itself, as a companion does, and
-// gives the id under which it is queued.
+// Submit hands one message of alice's in at the relay itself, as a companion
+// does, and gives the id under which it is queued.
 func (w *World) Submit(envid string, to []string, data string) (id string, err error) {
+	return w.SubmitAs("alice", w.Password, envid, to, data)
+}
+
+// SubmitAs is Submit for any account.
+func (w *World) SubmitAs(user, password, envid string, to []string, data string) (id string, err error) {
 	ca, err := os.ReadFile(w.Path("relay/ca.pem"))
 	if err != nil {
 		return "", err
@@ -50,7 +55,7 @@ func (w *World) Submit(envid string, to []string, data string) (id string, err e
 	}
 	defer c.Close()
 	c.CommandTimeout, c.SubmissionTimeout = 20*time.Second, 20*time.Second
-	if err := c.Auth(sasl.NewPlainClient("", "alice", w.Password)); err != nil {
+	if err := c.Auth(sasl.NewPlainClient("", user, password)); err != nil {
 		return "", err
 	}
 	if err := c.Mail("news@example.com", &smtp.MailOptions{EnvelopeID: envid}); err != nil {

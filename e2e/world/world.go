@@ -43,6 +43,7 @@ type Options struct {
 	Settings string // more lines for companion.toml
 	Store    string // lines of the relay's [store]
 	Limits   string // lines of the relay's [limits]
+	Relay    string // more of relay.toml
 	Data     string // "": a folder of the test's
 
 	Window string   // start this build of the desktop app, not companionctl
@@ -133,7 +134,8 @@ listen = []
 %s
 [limits]
 %s
-`, starttls, tls, api, route, w.Opts.Store, w.Opts.Limits))
+%s
+`, starttls, tls, api, route, w.Opts.Store, w.Opts.Limits, w.Opts.Relay))
 }
 
 // WriteCompanionConfig writes companion.toml.
@@ -180,6 +182,13 @@ recipients_per_minute = %d
 // AddAccount opens an account at the relay and keeps its password.
 func (w *World) AddAccount(name string) {
 	w.T.Helper()
+	w.Password = w.OpenAccount(name)
+	w.Write("password", w.Password)
+}
+
+// OpenAccount opens an account at the relay and gives its password.
+func (w *World) OpenAccount(name string) string {
+	w.T.Helper()
 	plan := w.Opts.Plan
 	if plan == "" {
 		plan = "standard"
@@ -189,8 +198,7 @@ func (w *World) AddAccount(name string) {
 	if err := json.Unmarshal([]byte(out), &account); err != nil || account.Password == "" {
 		w.T.Fatalf("relayd account add: %v, %q", err, out)
 	}
-	w.Password = account.Password
-	w.Write("password", account.Password)
+	return account.Password
 }
 
 // StartRelay starts the relay, again too.

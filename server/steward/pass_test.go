@@ -284,7 +284,7 @@ func TestLease(t *testing.T) {
 		if !take("a", time.Hour) {
 			t.Error("a pass did not give its lease back")
 		}
-		lost := &lease{store: h.Store, holder: "b", renewed: time.Now().Add(-leaseTime)}
+		lost := &lease{store: h.Store, length: time.Minute, holder: "b", renewed: time.Now().Add(-time.Minute)}
 		if err := lost.renew(t.Context()); !errors.Is(err, errLost) {
 			t.Errorf("renew a lost lease: %v", err)
 		}

@@ -44,7 +44,6 @@ const (
 	interval = 15 * time.Minute
 
 	leaseName = "steward"
-	leaseTime = 2 * time.Minute
 	page      = 100 // accounts read at once
 )
 
@@ -58,6 +57,7 @@ type Options struct {
 	Operator string                                         // address for alarms; "": the log alone
 	Pay      func(order, account string) (how, link string) // nil: the request says neither
 	Now      func() time.Time                               // nil: time.Now
+	Lease    time.Duration                                  // how long a pass that is not heard of keeps others waiting; 0: 30 s
 
 	Passed func(at time.Time, failed int) // a pass ended; nil: nobody counts
 	Told   func(kind string)              // somebody was told; nil: nobody counts
@@ -75,6 +75,9 @@ type Steward struct {
 func New(o Options) *Steward {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Lease == 0 {
+		o.Lease = 30 * time.Second
 	}
 	if o.Pay == nil {
 		o.Pay = func(string, string) (string, string) { return "", "" }
@@ -165,7 +168,7 @@ func (s *Steward) Pass(ctx context.Context, q Request) (Result, error) {
 	if err := q.check(); err != nil {
 		return res, err
 	}
-	lease := &lease{store: s.Store, holder: store.NewID(time.Now())}
+	lease := &lease{store: s.Store, length: s.Lease, holder: store.NewID(time.Now())}
 	if !q.DryRun {
 		if err := lease.take(ctx); err != nil {
 			return res, err
@@ -244,12 +247,13 @@ func ignoreReviewed(err error) error {
 // lease is the right to make a pass.
 type lease struct {
 	store   *store.Store
+	length  time.Duration
 	holder  string
 	renewed time.Time // zero: not taken, and not needed
 }
 
 func (l *lease) take(ctx context.Context) error {
-	ok, err := l.store.Lease(ctx, leaseName, l.holder, leaseTime)
+	ok, err := l.store.Lease(ctx, leaseName, l.holder, l.length)
 	if err == nil && !ok {
 		err = ErrBusy
 	}
@@ -259,7 +263,7 @@ func (l *lease) take(ctx context.Context) error {
 
 // renew keeps the lease while a pass goes on.
 func (l *lease) renew(ctx context.Context) error {
-	if l.renewed.IsZero() || time.Since(l.renewed) < leaseTime/4 {
+	if l.renewed.IsZero() || time.Since(l.renewed) < l.length/4 {
 		return nil
 	}
 	err := l.take(ctx)
