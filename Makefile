@@ -51,7 +51,7 @@ test: setup-test vet unit e2e ## all tests
 
 unit: ## tests of the packages, with the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 15m $(RACE_PKGS)
-	$(GO) test -shuffle=on . ./app/spool # the spool once more: under the detector it tries a sample only
+	$(GO) test -shuffle=on . ./app/spool ./server/account ./server/queue ./server/steward # the last four once more: under the detector they try a sample only
 
 vet: ## go vet for the three systems
 	@for os in linux windows; do echo "vet $$os"; CGO_ENABLED=0 GOOS=$$os $(GO) vet $(NO_CGO) || exit 1; done

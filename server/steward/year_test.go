@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"servicesmtp.net/companion/internal/race"
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/store/storetest"
@@ -152,7 +153,7 @@ func testYear(t *testing.T, dsn string) {
 	}
 	broken := errors.New("broken")
 	failures := 0
-	for n := range 400 {
+	for n := range 400 / race.Sample(5) {
 		h.set(day(n))
 		for _, p := range people {
 			if emails := p.today(n); emails > 0 {
@@ -181,7 +182,7 @@ func testYear(t *testing.T, dsn string) {
 	checkYear(t, h, books)
 }
 
-// checkYear compares what was told in a year, and wants all kinds in it.
+// checkYear compares what was told in a year.
 func checkYear(t *testing.T, h *house, books map[string]*bookkeeper) {
 	t.Helper()
 	seen := make(map[string]int)
@@ -202,6 +203,18 @@ func checkYear(t *testing.T, h *house, books map[string]*bookkeeper) {
 		t.Errorf("%d mails for %d notices", got, total)
 	}
 	t.Log(seen)
+	if !race.Enabled() { // a sample of the days has not all kinds
+		checkKinds(t, seen)
+	}
+	var charged int
+	if err := h.Store.Reader().QueryRow(`SELECT count(*) FROM usage_periods WHERE account_id = 'service'`).Scan(&charged); err != nil || charged != 0 {
+		t.Errorf("the service's mail was counted: %d, %v", charged, err)
+	}
+}
+
+// checkKinds wants somebody to have been told each kind.
+func checkKinds(t *testing.T, seen map[string]int) {
+	t.Helper()
 	for _, k := range kinds {
 		if seen[k.words] == 0 && k.words != kindActivation {
 			t.Errorf("nobody was told %s in the whole year", k.words)
@@ -211,9 +224,5 @@ func checkYear(t *testing.T, h *house, books map[string]*bookkeeper) {
 		if seen[k] == 0 {
 			t.Errorf("nobody got a %s: %v", k, slices.Sorted(maps.Keys(seen)))
 		}
-	}
-	var charged int
-	if err := h.Store.Reader().QueryRow(`SELECT count(*) FROM usage_periods WHERE account_id = 'service'`).Scan(&charged); err != nil || charged != 0 {
-		t.Errorf("the service's mail was counted: %d, %v", charged, err)
 	}
 }
