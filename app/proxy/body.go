@@ -1,13 +1,13 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"unicode/utf8"
 
 	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/internal/smtpdata"
 )
 
 // Lines, for commands and in messages. Long lines of HTML are normal; the
@@ -17,97 +17,6 @@ const (
 	maxLine     = 1_000_000
 	maxTextLine = maxLine - 1
 )
-
-var (
-	errTooLarge = errors.New("message is larger than allowed")
-	errLongLine = errors.New("message has a line that is too long")
-	errLost     = errors.New("connection ended inside the message")
-)
-
-// dotReader reads the data after DATA and undoes dot-stuffing (RFC 5321
-// §4.5.2). It replaces go-smtp's reader, which goes byte by byte and costs
-// several times as much as everything else together for a message of 100 KB.
-//
-// Only CRLF "." CRLF ends the data; every other mix of CR, LF and dot is
-// content, which wire.CleanReader then refuses.
-type dotReader struct {
-	c      *conn
-	start  bool // at the start of a line
-	lastCR bool // the last octet was CR
-	done   bool // the end was read, so err is io.EOF
-	err    error
-}
-
-// newDotReader relies on conn.Read: go-smtp's buffer is empty after the line
-// "DATA", so the message begins in c.buf.
-func newDotReader(c *conn) *dotReader { return &dotReader{c: c, start: true} }
-
-// Read implements io.Reader. The end of the connection is errLost.
-func (d *dotReader) Read(p []byte) (int, error) {
-	if d.err == nil {
-		d.err = d.need(1)
-	}
-	if d.err == nil && d.start && d.c.buf[d.c.r] == '.' {
-		d.err = d.dot()
-	}
-	if d.err != nil || len(p) == 0 {
-		return 0, d.err
-	}
-	in := d.c.buf[d.c.r:d.c.w]
-	if len(in) > len(p) {
-		in = in[:len(p)]
-	}
-	if d.lastCR && in[0] == '\n' {
-		in = in[:1] // the next line may begin with a dot
-	} else if i := bytes.Index(in, []byte("\r\n.")); i >= 0 {
-		in = in[:i+2]
-	}
-	n := copy(p, in)
-	d.c.r += n
-	d.start = in[n-1] == '\n' && (n > 1 && in[n-2] == '\r' || n == 1 && d.lastCR)
-	d.lastCR = in[n-1] == '\r'
-	return n, nil
-}
-
-// dot is at a dot that begins a line: it is the end, or one to leave out.
-func (d *dotReader) dot() error {
-	c := d.c
-	d.start, d.lastCR = false, false
-	if err := d.need(2); err != nil {
-		return err
-	}
-	if c.buf[c.r+1] == '\r' {
-		if err := d.need(3); err != nil {
-			return err
-		}
-		if c.buf[c.r+2] == '\n' {
-			c.r += 3
-			d.done = true
-			return io.EOF
-		}
-	}
-	c.r++
-	return nil
-}
-
-// need reads until n octets are in the buffer.
-func (d *dotReader) need(n int) error {
-	for d.c.w-d.c.r < n {
-		if err := d.c.fill(); err != nil {
-			return fmt.Errorf("%w: %w", errLost, err)
-		}
-	}
-	return nil
-}
-
-// finish reads to the end of the data and gives go-smtp, whose own reader saw
-// nothing, an end of data to find.
-func (d *dotReader) finish() {
-	_, _ = io.Copy(io.Discard, d) // an error means that there is no end to find
-	if d.done {
-		d.c.feed = []byte(".\r\n")
-	}
-}
 
 // chunkReader reads the data of BDAT. go-smtp passes the end of the connection
 // inside the last chunk on as the end of the message; it is not.
@@ -123,41 +32,9 @@ func (k chunkReader) Read(p []byte) (int, error) {
 	case errors.Is(err, io.EOF) && !k.c.hasEnded():
 		return n, io.EOF
 	case err != nil:
-		return n, fmt.Errorf("%w: %w", errLost, err)
+		return n, fmt.Errorf("%w: %w", smtpdata.ErrLost, err)
 	}
 	return n, nil
-}
-
-// limiter ends reading with errTooLarge or errLongLine.
-type limiter struct {
-	r    io.Reader
-	max  mail.ByteSize // 0: no limit
-	read mail.ByteSize
-	line int // octets of the present line so far
-}
-
-// Read implements io.Reader. The size is counted as in RFC 1870 §3: with line
-// ends, without dots added by stuffing.
-func (l *limiter) Read(p []byte) (int, error) {
-	n, err := l.r.Read(p)
-	l.read += mail.ByteSize(n)
-	if l.max > 0 && l.read > l.max {
-		return 0, errTooLarge
-	}
-	// Blocks are far shorter than a line may be: only their ends matter.
-	b := p[:n]
-	if first := bytes.IndexByte(b, '\n'); first >= 0 {
-		if l.line+first+1 > maxTextLine {
-			return 0, errLongLine
-		}
-		l.line = n - 1 - bytes.LastIndexByte(b, '\n')
-	} else {
-		l.line += n
-	}
-	if l.line > maxTextLine {
-		return 0, errLongLine
-	}
-	return n, err
 }
 
 // sink counts what is written, remembers how it ended, and looks for letters

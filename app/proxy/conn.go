@@ -18,7 +18,7 @@ const (
 //
 //   - It hands out one command line for each Read, when it is whole. After a
 //     command go-smtp's own buffer is therefore empty: the data after DATA can
-//     be read from here in blocks (dotReader), commands pipelined behind QUIT
+//     be read from here in blocks (smtpdata), commands pipelined behind QUIT
 //     or an error are never executed, nor is one that the end of the stream has
 //     cut, and what is no mail program is recognised by its first octets.
 //   - It counts the octets of BDAT, which are no lines.
@@ -30,7 +30,7 @@ const (
 //     of the message.
 //
 // Read, Write, Close and the fields before mu belong to the goroutine that
-// go-smtp runs for the connection; a dotReader runs on it too.
+// go-smtp runs for the connection; smtpdata runs on it too.
 type conn struct {
 	net.Conn          // the TLS connection, or raw
 	raw      net.Conn // with the idle limit
@@ -101,7 +101,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if c.r == c.w {
-		if err := c.fill(); err != nil {
+		if err := c.Fill(); err != nil {
 			return 0, err
 		}
 	}
@@ -126,9 +126,15 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill reads once more from the network, behind what is in buf. Before it
-// waits, the replies go out.
-func (c *conn) fill() error {
+// Buffered implements smtpdata.Source.
+func (c *conn) Buffered() []byte { return c.buf[c.r:c.w] }
+
+// Discard implements smtpdata.Source.
+func (c *conn) Discard(n int) { c.r += n }
+
+// Fill implements smtpdata.Source: it reads once more from the network, behind
+// what is in buf. Before it waits, the replies go out.
+func (c *conn) Fill() error {
 	if c.readErr == nil && c.secure && !c.shaken {
 		c.shaken = true
 		if err := c.handshake(); err != nil {
@@ -154,7 +160,7 @@ func (c *conn) fill() error {
 	if !c.enter(reading) { // stop came since the last command
 		c.leaving()
 		c.end(io.EOF)
-		return c.fill()
+		return c.Fill()
 	}
 	n, err := c.Conn.Read(c.buf[c.w:])
 	if c.leave() { // stop has said goodbye meanwhile
@@ -162,13 +168,13 @@ func (c *conn) fill() error {
 	}
 	c.w += n
 	if n == 0 && err == nil { // io.Reader allows it, and callers want octets
-		return c.fill()
+		return c.Fill()
 	}
 	if err != nil {
 		c.lookAtAlert(err)
 		c.end(err)
 		if n == 0 {
-			return c.fill()
+			return c.Fill()
 		}
 	}
 	return nil

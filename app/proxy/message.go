@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/internal/smtpdata"
 	"servicesmtp.net/companion/internal/wire"
 )
 
@@ -53,8 +54,8 @@ func (s *session) receive(r io.Reader, job mail.JobID, now time.Time) (mail.Enve
 		s.setChunks(wholeChunks)
 		return env, err
 	}
-	data := newDotReader(s.conn)
-	defer data.finish()
+	data := smtpdata.NewReader(s.conn) // go-smtp's buffer is empty after the line "DATA"
+	defer func() { s.conn.feed = data.Finish() }()
 	return s.store(data, job, now)
 }
 
@@ -106,7 +107,7 @@ func (s *session) copy(out *sink, r io.Reader, env *mail.Envelope) error {
 	}
 	buf := s.srv.buffers.Get().(*[copySize]byte)
 	defer s.srv.buffers.Put(buf)
-	message := wire.NewCleanReader(&limiter{r: r, max: s.srv.cfg.MaxMessage})
+	message := wire.NewCleanReader(smtpdata.Limit(r, int64(s.srv.cfg.MaxMessage), maxTextLine))
 	if _, err := io.CopyBuffer(out, message, buf[:]); err != nil {
 		return fmt.Errorf("write message: %w", err)
 	}

@@ -85,7 +85,7 @@ func (c *conn) command() error {
 		if c.w-c.r == len(c.buf) {
 			return nil // long, and cut by go-smtp when it is too long
 		}
-		if err := c.fill(); err != nil {
+		if err := c.Fill(); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func (c *conn) firstWord() error {
 		return c.turnAway()
 	}
 	for c.w-c.r < longestVerb && bytes.IndexByte(c.buf[c.r:c.w], '\n') < 0 {
-		if err := c.fill(); err != nil {
+		if err := c.Fill(); err != nil {
 			return err
 		}
 	}

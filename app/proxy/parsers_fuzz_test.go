@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/iotest"
 )
 
 // overPipe plays a stream to a server of its own, in pieces of exactly size
@@ -68,47 +67,6 @@ func agrees(t *testing.T, mustAuth bool, in []byte, size int) {
 }
 
 const opened = "EHLO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n"
-
-// FuzzDotReader holds the reader of DATA against the plainest way to find the
-// end: in one piece, and in the smallest.
-func FuzzDotReader(f *testing.F) {
-	for _, s := range []string{"", ".\r\n", "\r\n.\r\n", "a\r\n..\r\n.\r\nQUIT", "\n.\r\n", "\r.\r\n", "\r\n.\n\r\n.\r\n", "\r\r\n.\r\n", "..\r\n\r\n.\r\r\n.\r\n", ".", "\r\n.\r"} {
-		f.Add([]byte(s), 3)
-	}
-	f.Fuzz(func(t *testing.T, in []byte, size int) {
-		if bytes.Contains(in, []byte(strings.Repeat("x", readSize))) {
-			t.Skip()
-		}
-		want, rest, ok := undot(in)
-		for name, c := range map[string]*conn{"whole": connOf(io.EOF, in), "octets": octets(in)} {
-			d := newDotReader(c)
-			var got bytes.Buffer
-			_, err := io.CopyBuffer(&got, struct{ io.Reader }{d}, make([]byte, 1+max(size%100, 0)))
-			if (err == nil) != ok {
-				t.Fatalf("%s: %v, want an end: %v, of %q", name, err, ok, in)
-			}
-			if !ok {
-				continue
-			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Fatalf("%s: got %q, want %q, of %q", name, got.Bytes(), want, in)
-			}
-			left, _ := io.ReadAll(iotest.DataErrReader(bytes.NewReader(c.buf[c.r:c.w])))
-			if !bytes.HasPrefix(rest, left) {
-				t.Fatalf("%s: %q stands behind the end, want %q", name, left, rest)
-			}
-		}
-	})
-}
-
-// octets is a connection that hands out one octet at a time.
-func octets(in []byte) *conn {
-	var parts [][]byte
-	for i := range in {
-		parts = append(parts, in[i:i+1])
-	}
-	return connOf(io.EOF, parts...)
-}
 
 // FuzzChunks plays BDAT with any argument and any octets.
 func FuzzChunks(f *testing.F) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"servicesmtp.net/companion/internal/smtpdata"
 	"servicesmtp.net/companion/internal/wire"
 )
 
@@ -106,11 +107,11 @@ func (s *Server) problem(err error) Problem {
 		return p
 	case errors.Is(err, wire.ErrBareLine):
 		return bareLine
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, smtpdata.ErrTooLarge):
 		return TooLarge
-	case errors.Is(err, errLongLine):
+	case errors.Is(err, smtpdata.ErrLongLine):
 		return longLine
-	case errors.Is(err, errLost):
+	case errors.Is(err, smtpdata.ErrLost):
 		return lostData
 	}
 	if s.cfg.Classify != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"servicesmtp.net/companion/app/mail"
+	"servicesmtp.net/companion/internal/smtpdata"
 	"servicesmtp.net/companion/internal/wire"
 )
 
@@ -33,10 +34,10 @@ func TestReplies(t *testing.T) {
 		{"no account", errTestRoute, "550 5.7.1"},
 		{"cancelled", context.Canceled, "421 4.3.2"},
 		{"deadline", context.DeadlineExceeded, "451 4.3.0"},
-		{"too large here", errTooLarge, "552 5.3.4"},
+		{"too large here", smtpdata.ErrTooLarge, "552 5.3.4"},
 		{"bare line end", wire.ErrBareLine, "554 5.6.0"},
-		{"long line", errLongLine, "554 5.6.0"},
-		{"lost", errLost, "451 4.4.2"},
+		{"long line", smtpdata.ErrLongLine, "554 5.6.0"},
+		{"lost", smtpdata.ErrLost, "451 4.4.2"},
 		{"broken off", brokenOff, "421 4.3.0"},
 		{"no password", needAuth, "530 5.7.0"},
 		{"wrong password", wrongPassword, "535 5.7.8"},

@@ -26,7 +26,8 @@ const (
 // what else is done here:
 //
 //   - One line is handed out for each Read, so that go-smtp's buffer is empty
-//     after a command: what is pipelined behind QUIT is never executed.
+//     after a command: the message behind DATA is read from here in blocks
+//     (smtpdata), and what is pipelined behind QUIT is never executed.
 //   - Replies are gathered until the next wait for the client (RFC 2920 §3.2):
 //     50 pipelined RCPTs are answered with one packet.
 //   - The end of the stream is remembered, because go-smtp takes a connection
@@ -44,7 +45,8 @@ type conn struct {
 	startTLS bool
 	begun    bool // the first Write has come
 	buf      []byte
-	r, w     int // buf[r:w] is read and not handed out
+	r, w     int    // buf[r:w] is read and not handed out
+	feed     []byte // handed to go-smtp before anything else
 
 	mu       sync.Mutex // guards what follows
 	stream   net.Conn   // raw or TLS; nil while nothing may be written (handshake)
@@ -124,8 +126,13 @@ func (c *conn) flush() error {
 
 // Read implements net.Conn for go-smtp: at most one line.
 func (c *conn) Read(p []byte) (int, error) {
+	if len(c.feed) > 0 {
+		n := copy(p, c.feed)
+		c.feed = c.feed[n:]
+		return n, nil
+	}
 	if c.r == c.w {
-		if err := c.fill(); err != nil {
+		if err := c.Fill(); err != nil {
 			return 0, err
 		}
 	}
@@ -147,13 +154,21 @@ func (c *conn) look(line []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(line) > 4 && bytes.EqualFold(line[:4], []byte("BDAT")) {
-		c.chunked = true // a line of a message may look so, which costs a connection where that is refused
+		c.chunked = true // a line inside a chunk may look so, which changes nothing
 	}
 	return !c.closed
 }
 
-// fill waits for the client, after telling it what there is to tell.
-func (c *conn) fill() error {
+// Buffered implements smtpdata.Source.
+func (c *conn) Buffered() []byte { return c.buf[c.r:c.w] }
+
+// Discard implements smtpdata.Source.
+func (c *conn) Discard(n int) { c.r += n }
+
+// Fill implements smtpdata.Source: it waits for the client, after telling it
+// what there is to tell. The buffer is never full here: callers want a few
+// octets more at most.
+func (c *conn) Fill() error {
 	c.mu.Lock()
 	err := c.flush()
 	stream := c.stream
@@ -161,9 +176,14 @@ func (c *conn) fill() error {
 	if err != nil {
 		return io.EOF // the client cannot be told any more, so it is gone
 	}
+	c.w = copy(c.buf, c.buf[c.r:c.w])
 	c.r = 0
-	c.w, err = stream.Read(c.buf)
-	if c.w > 0 {
+	var n int
+	for n == 0 && err == nil { // io.Reader allows it, and callers want octets
+		n, err = stream.Read(c.buf[c.w:])
+	}
+	c.w += n
+	if n > 0 {
 		return nil // an error comes again
 	}
 	c.mu.Lock()

@@ -88,7 +88,7 @@ func (c *conn) readLine() (string, error) {
 	var text []byte
 	for len(text) < readSize {
 		if c.r == c.w {
-			if err := c.fill(); err != nil {
+			if err := c.Fill(); err != nil {
 				return "", err
 			}
 		}

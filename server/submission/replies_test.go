@@ -12,6 +12,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"servicesmtp.net/companion/internal/smtpdata"
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/internal/wire"
 	"servicesmtp.net/companion/server/accept"
@@ -33,6 +34,8 @@ func TestMapError(t *testing.T) {
 		{wire.ErrBareLine, "554 5.6.0 "},
 		{smtp.ErrTooLongLine, "554 5.6.0 "},
 		{smtp.ErrDataTooLarge, "552 5.3.4 "},
+		{smtpdata.ErrTooLarge, "552 5.3.4 "},
+		{smtpdata.ErrLongLine, "554 5.6.0 "},
 		{errNoLogin, "530 5.7.0 "},
 		{syscall.ENOSPC, "452 4.3.1 "},
 		{io.ErrUnexpectedEOF, "451 4.3.0 "},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"servicesmtp.net/companion/internal/smtpdata"
 	"servicesmtp.net/companion/server/accept"
 )
 
@@ -46,8 +47,11 @@ func words(r accept.Reply) *smtp.SMTPError {
 // know is temporary and says nothing about the inside. The result must be
 // returned bare: go-smtp turns a wrapped reply into 554 with the error's text.
 func mapError(err error) *smtp.SMTPError {
-	if errors.Is(err, smtp.ErrTooLongLine) {
+	switch { // chunks are go-smtp's business, the rest smtpdata's
+	case errors.Is(err, smtp.ErrTooLongLine), errors.Is(err, smtpdata.ErrLongLine):
 		err = accept.ErrLongLine
+	case errors.Is(err, smtpdata.ErrTooLarge):
+		err = smtp.ErrDataTooLarge
 	}
 	r, known := accept.ReplyTo(err)
 	if ready, ok := errors.AsType[*smtp.SMTPError](err); ok && !known { // of go-smtp's readers, or ours already

@@ -10,6 +10,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"servicesmtp.net/companion/internal/smtpdata"
 	"servicesmtp.net/companion/internal/units"
 	"servicesmtp.net/companion/server/accept"
 	"servicesmtp.net/companion/server/store"
@@ -137,7 +138,7 @@ func (s *session) Data(r io.Reader) error {
 		return errNested // the transaction was reset before BDAT's goroutine came to run
 	}
 	began := time.Now()
-	receipt, err := s.receive(t, whole{r, s.conn})
+	receipt, err := s.read(t, r)
 	if err != nil {
 		return s.refuse(afterDot(err))
 	}
@@ -147,6 +148,16 @@ func (s *session) Data(r io.Reader) error {
 	s.srv.cfg.Log.Info("message accepted", "id", receipt.ID, "rcpt_count", len(t.offered), "replayed", receipt.Replayed,
 		"duration", time.Since(began))
 	return words(receipt.Reply())
+}
+
+// read is receive of a message that comes behind DATA, or in chunks.
+func (s *session) read(t *transaction, r io.Reader) (accept.Receipt, error) {
+	if _, chunked := r.(*io.PipeReader); chunked {
+		return s.receive(t, whole{r, s.conn})
+	}
+	data := smtpdata.NewReader(s.conn) // go-smtp's buffer is empty after the line "DATA"
+	defer func() { s.conn.feed = data.Finish() }()
+	return s.receive(t, smtpdata.Limit(data, int64(s.srv.cfg.MaxMessage), maxLine))
 }
 
 // receive reads the message and accepts it.
@@ -195,7 +206,7 @@ func (s *session) refuse(err error) error {
 	switch {
 	case errors.Is(err, accept.ErrConflict):
 		log.Error("one key, two contents: a client is defective")
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, smtp.ErrDataReset), errors.Is(err, errGone), s.ctx.Err() != nil:
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, smtpdata.ErrLost), errors.Is(err, smtp.ErrDataReset), errors.Is(err, errGone), s.ctx.Err() != nil:
 		log.Debug("message not finished") // the client is gone or changed its mind
 	case r.Code == 451 || r.Code == 452:
 		log.Warn("message refused for now", "code", r.Code)
