@@ -79,3 +79,19 @@ func (r Rows) Refund(c Catalogue, contract string, now time.Time) (done Changes,
 	}
 	return done, amount, nil
 }
+
+// RefundPaid gives back what was paid for an order that has bought nothing yet.
+// No rule is against it: nothing of it was used. amount is what was paid.
+func (r Rows) RefundPaid(orderID string, now time.Time) (done Changes, amount int64, err error) {
+	o, err := r.order("refund", orderID)
+	switch {
+	case err != nil:
+		return Changes{}, 0, err
+	case o.Kind == OrderSurcharge:
+		return Changes{}, 0, refuse("refund", WrongState, "a surcharge was used already")
+	case o.State != OrderPaid:
+		return Changes{}, 0, refuse("refund", WrongState, "the order is %s", o.State)
+	}
+	o.State, o.ClosedAt = OrderRefunded, now
+	return Changes{Orders: []Order{o}}, r.Paid(o.ID), nil
+}

@@ -266,8 +266,9 @@ func (b *Billing) change(ctx context.Context, orderID string, fn func(account.Ro
 }
 
 // Refund gives the contract that an order belongs to back, where the rules
-// allow it: its plan ends now. amount is what was paid for it, in minor units
-// of the order's currency.
+// allow it: its plan ends now. An order that was paid and has bought nothing is
+// given back alone. amount is what was paid, in minor units of the order's
+// currency.
 func (b *Billing) Refund(ctx context.Context, orderID string) (amount int64, err error) {
 	o, _, err := b.Store.Order(ctx, orderID)
 	if err != nil {
@@ -280,7 +281,11 @@ func (b *Billing) Refund(ctx context.Context, orderID string) (amount int64, err
 				return done, err
 			}
 		}
-		return done, fmt.Errorf("refund: %w", &account.Error{Event: "refund", Reason: account.WrongState, Detail: "the order gave no plan that could be given back"})
+		if find(r.Orders, orderID).State == account.OrderActive { // a chained plan
+			return done, fmt.Errorf("refund: %w", &account.Error{Event: "refund", Reason: account.WrongState, Detail: "the order gave no plan that could be given back"})
+		}
+		done, amount, err = r.RefundPaid(orderID, now)
+		return done, err
 	})
 	return amount, err
 }

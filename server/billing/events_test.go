@@ -170,3 +170,32 @@ func testEventsRaced(t *testing.T, dsn string) {
 		t.Errorf("after the refund the account is %s", st)
 	}
 }
+
+// What was paid for an order that bought nothing yet is given back once, and
+// only once; it can then not be activated any more.
+func TestRefundOfWhatIsPaid(t *testing.T) { storetest.Each(t, testRefundOfWhatIsPaid) }
+
+func testRefundOfWhatIsPaid(t *testing.T, dsn string) {
+	nodes := offices(t, dsn)
+	one := nodes[0]
+	order := one.open("acc", "standard", true)
+	one.pay(order, "first")
+	one.clock.set(spring.Add(40 * 24 * time.Hour)) // no term runs out: nothing began
+	wantOnce(t, both(nodes, func(o office, _ int) error {
+		amount, err := o.Refund(context.Background(), order.ID)
+		if err == nil && amount != order.Price {
+			err = fmt.Errorf("%d given back, want %d", amount, order.Price)
+		}
+		return err
+	}), account.WrongState)
+	if _, err := one.Activate(t.Context(), order.ID); reasonOf(err) != account.WrongState {
+		t.Errorf("activate what was given back: %v", err)
+	}
+	after, _, err := one.Store.Order(t.Context(), order.ID)
+	if err != nil || after.State != account.OrderRefunded || !after.ClosedAt.Equal(one.clock.now()) {
+		t.Errorf("order %+v, %v", after, err)
+	}
+	if st := account.StatusAt(one.rows("acc").Subscriptions, one.clock.now()); st != account.Waiting {
+		t.Errorf("the account is %s", st)
+	}
+}
