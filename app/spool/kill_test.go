@@ -6,10 +6,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +20,7 @@ import (
 
 	"servicesmtp.net/companion/app/mail"
 	"servicesmtp.net/companion/internal/durable"
+	"servicesmtp.net/companion/internal/race"
 )
 
 // childDir names the folder in which a copy of the test program works until it
@@ -31,6 +34,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if err := flag.Set("rapid.checks", strconv.Itoa(100/race.Sample(8))); err != nil { // a flag on the command line counts more
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

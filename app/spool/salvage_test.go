@@ -19,7 +19,7 @@ import (
 )
 
 // sampled is one in how many damages are tried.
-var sampled = race.Sample(24)
+var sampled = race.Sample(60)
 
 // wrecks are the ways in which a page can be bad.
 var wrecks = map[string]func(page []byte, seed uint64){
