@@ -17,7 +17,8 @@ NO_CGO = $(shell $(GO) list ./... | grep -vE 'cmd/companion$$')
 RELEASE_TAGS = migrated_fynedo
 
 # Packages with goroutines are tested with the race detector; that needs cgo.
-RACE_PKGS = $(shell $(GO) list ./app/... ./server/... ./internal/... ./relayclient/... ./assets/... ./ui/... ./cmd/...)
+# Those that take longest come first: at the end no processor waits for them.
+RACE_PKGS = $(shell $(GO) list ./cmd/... ./server/... ./app/... ./internal/... ./relayclient/... ./assets/... ./ui/...)
 
 .PHONY: help run run-cluster build window debug screenshots bench-window package windows test unit vet e2e chaos lint bench fuzz generate clean setup-run setup-package setup-windows setup-test
 
