@@ -138,7 +138,7 @@ func (s *session) Data(r io.Reader) error {
 		return errNested // the transaction was reset before BDAT's goroutine came to run
 	}
 	began := time.Now()
-	receipt, err := s.read(t, r)
+	receipt, err := s.receive(t, r)
 	if err != nil {
 		return s.refuse(afterDot(err))
 	}
@@ -150,18 +150,18 @@ func (s *session) Data(r io.Reader) error {
 	return words(receipt.Reply())
 }
 
-// read is receive of a message that comes behind DATA, or in chunks.
-func (s *session) read(t *transaction, r io.Reader) (accept.Receipt, error) {
+// receive accepts the message that comes behind DATA, or in chunks.
+func (s *session) receive(t *transaction, r io.Reader) (accept.Receipt, error) {
 	if _, chunked := r.(*io.PipeReader); chunked {
-		return s.receive(t, whole{r, s.conn})
+		return s.accept(t, whole{r, s.conn})
 	}
 	data := smtpdata.NewReader(s.conn) // go-smtp's buffer is empty after the line "DATA"
 	defer func() { s.conn.feed = data.Finish() }()
-	return s.receive(t, smtpdata.Limit(data, int64(s.srv.cfg.MaxMessage), maxLine))
+	return s.accept(t, smtpdata.Limit(data, int64(s.srv.cfg.MaxMessage), maxLine))
 }
 
-// receive reads the message and accepts it.
-func (s *session) receive(t *transaction, r io.Reader) (accept.Receipt, error) {
+// accept reads the message to its end and accepts it.
+func (s *session) accept(t *transaction, r io.Reader) (accept.Receipt, error) {
 	a := s.srv.cfg.Accept
 	if t.replay != nil {
 		body, err := a.Measure(r)
