@@ -43,19 +43,6 @@ func connOf(end error, parts ...[]byte) *conn {
 	return New(Config{}).newConn(nc, &place{})
 }
 
-// readAll reads in steps of size.
-func readAll(r io.Reader, size int) (string, error) {
-	var out strings.Builder
-	buf := make([]byte, size)
-	for {
-		n, err := r.Read(buf)
-		out.Write(buf[:n])
-		if err != nil {
-			return out.String(), err
-		}
-	}
-}
-
 // go-smtp's buffer must be empty whenever a command was read: conn hands out
 // no octet behind a line end. A line that the end of the stream cuts is not
 // handed out at all, unless it is longer than the buffer.

@@ -18,8 +18,6 @@ import (
 	"servicesmtp.net/companion/internal/wire"
 )
 
-func mailSize(n int) mail.ByteSize { return mail.ByteSize(n) }
-
 func TestReplies(t *testing.T) {
 	s := New(Config{Classify: classify})
 	for _, test := range []struct {
