@@ -28,7 +28,7 @@ type rule struct {
 }
 
 // shared is what both halves may use; it knows neither.
-var shared = []string{"internal/wire", "internal/units", "internal/money", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders", "internal/authority", "internal/csvsafe"}
+var shared = []string{"internal/wire", "internal/units", "internal/money", "internal/listen", "internal/socket", "internal/durable", "internal/lite", "internal/folders", "internal/authority", "internal/csvsafe", "internal/smtpdata"}
 
 func with(more ...string) []string { return append(slices.Clone(shared), more...) }
 
@@ -38,6 +38,8 @@ var rules = map[string]rule{
 	"internal/money":     {nil, "pure: amounts of a currency"},
 	"internal/wire":      {nil, "pure: what both halves agree on"},
 	"internal/csvsafe":   {nil, "tables for spreadsheets, no mail"},
+	"internal/smtpdata":  {nil, "pure: what follows DATA, for both halves"},
+	"internal/race":      {nil, "for tests: whether the race detector watches"},
 	"internal/durable":   {nil, "files, no mail"},
 	"internal/listen":    {nil, "connections, no mail"},
 	"internal/schema":    {nil, "migrations, no tables"},
@@ -125,7 +127,7 @@ var guarded = map[string]rule{
 }
 
 // testOnly packages may be imported by _test.go files of any package.
-var testOnly = []string{"server/store/storetest", "app/apptest", "ui/hosttest", "e2e/world"}
+var testOnly = []string{"internal/race", "server/store/storetest", "app/apptest", "ui/hosttest", "e2e/world"}
 
 func TestImports(t *testing.T) {
 	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
