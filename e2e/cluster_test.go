@@ -105,7 +105,8 @@ func TestKillOneOfTwoNodes(t *testing.T) {
 		})
 	}
 	<-halfway
-	far.Set(func(f *world.Far) { f.DelayDot = time.Second })
+	far.Set(func(f *world.Far) { f.DelayDot = lease })
+	time.Sleep(300 * time.Millisecond) // what was answered at once is written down: from now on whatever is in hand stays so
 	var busy string
 	until(t, "a node has something in hand", func() bool {
 		return db.QueryRow(`SELECT node FROM deliveries WHERE status = 'in_data' LIMIT 1`).Scan(&busy) == nil

@@ -48,7 +48,7 @@ func (l listeners) close() {
 
 // readyLine is what is printed when everything listens.
 func (r *relay) readyLine(l listeners) readyLine {
-	line := readyLine{Event: "ready", SMTP: []string{}, API: l.api.Addr().String(), Control: r.control, Metrics: addressOf(l.metrics), Web: addressOf(l.web)}
+	line := readyLine{Event: "ready", SMTP: []string{}, API: addressOf(l.api), Control: r.control, Metrics: addressOf(l.metrics), Web: addressOf(l.web)}
 	for _, a := range r.smtp.Addrs() {
 		line.SMTP = append(line.SMTP, a.String())
 	}
