@@ -30,7 +30,7 @@ type relay struct {
 	deaf     bool           // ignores wait
 	calls    map[string]int // by path
 	renewals int
-	fault    func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
+	fault    func(w http.ResponseWriter, r *http.Request) bool // true: it has answered; runs without mu, many at once
 	news     chan struct{}                                     // closed and replaced when something was added
 }
 

@@ -15,11 +15,13 @@ import (
 func TestShareIsAskedForInTime(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Cache, r *relay, a *access) {
 		var waiting atomic.Int64
-		var queries []string // the relay's mu
+		var queries []string // guarded by the relay's mu; the share and the refresh may ask at once
 		r.facts["/v1/policy"] = relayclient.Policy{RecipientsPerMinute: 300, AccountRecipientsPerMinute: 600, RcptMax: 50, ValidSeconds: 60}
 		r.fault = func(_ http.ResponseWriter, req *http.Request) bool {
 			if req.URL.Path == "/v1/policy" {
+				r.mu.Lock()
 				queries = append(queries, req.URL.RawQuery)
+				r.mu.Unlock()
 			}
 			return false
 		}
