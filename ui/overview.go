@@ -138,6 +138,9 @@ func (o *overviewPage) showQuotas(list []viewmodel.Quota) {
 		return
 	}
 	o.shownQuotas = list
+	if o.end != nil {
+		o.askSent() // what was used and what was sent are not to contradict each other
+	}
 	cards := make([]fyne.CanvasObject, 0, len(list)+1)
 	for _, q := range list {
 		pairs := make([]look.Pair, len(q.Lines))
