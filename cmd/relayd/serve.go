@@ -145,10 +145,14 @@ func newRelay(st *store.Store, data string, cfg config.Config, plans account.Cat
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := cfg.API.Proxies()
+	if err != nil {
+		return nil, err
+	}
 	r.api = api.New(api.Options{
 		Store: r.store, Login: verifier, Plans: plans, Keys: r.acceptor, Endpoints: r.endpoints, Log: log,
 		Accept: r.acceptor, Hostname: cfg.Submission.Hostname, Running: r.delivering.Load,
-		Observe: r.metrics.Answered,
+		Observe: r.metrics.Answered, Proxies: proxies,
 		Policy: api.Policy{RcptMax: submission.RecipientMax, MessageMax: int64(cfg.Limits.MaxMessage), ValidSeconds: int64(policyValid.Seconds()),
 			PerMinute: cfg.Limits.RecipientsPerMinute, PerProvider: cfg.Limits.PerProvider},
 	})

@@ -85,7 +85,7 @@ func NewOperators(s *Server, a *Admin) *Operators {
 		mux.Handle(pattern, o.answer(call))
 	}
 	mux.HandleFunc("/", fallback(mux))
-	o.handler = s.observe(s.holdBack(mux))
+	o.handler = s.observe(s.Proxies.seeThrough(s.holdBack(mux)))
 	return o
 }
 

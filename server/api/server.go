@@ -43,6 +43,7 @@ type Options struct {
 	Accept    Acceptor
 	Hostname  string                                            // in Received
 	Running   func() bool                                       // whether mail is being delivered; nil: not asked
+	Proxies   Proxies                                           // in front of the API and the operators' pages
 	Observe   func(call string, status int, took time.Duration) // told of every answer; nil: nobody asks
 	Log       *slog.Logger
 }
@@ -73,7 +74,7 @@ func New(o Options) *Server {
 	mux.Handle("GET /healthz", s.HealthHandler())
 	mux.Handle("GET /readyz", s.HealthHandler())
 	mux.HandleFunc("/", fallback(mux))
-	s.handler = s.observe(s.holdBack(withTags(mux)))
+	s.handler = s.observe(o.Proxies.seeThrough(s.holdBack(withTags(mux))))
 	return s
 }
 

@@ -54,7 +54,8 @@ func (a API) check() error {
 	if a.Metrics != "" {
 		err = errors.Join(err, address("api.metrics", a.Metrics))
 	}
-	return err
+	_, proxies := a.Proxies()
+	return errors.Join(err, proxies)
 }
 
 func (t TLS) check() error {

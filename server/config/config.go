@@ -55,6 +55,9 @@ type TLS struct {
 type API struct {
 	Listen  string `toml:"listen"`
 	Metrics string `toml:"metrics"` // host:port for Prometheus, plain HTTP; "": none
+	// TrustedProxies are the web servers in front of the API and of [web]
+	// whose X-Forwarded-For is believed: addresses or networks.
+	TrustedProxies []string `toml:"trusted_proxies"`
 }
 
 // Web is where operators log in: HTTPS with the same certificate; "": nowhere.

@@ -50,6 +50,7 @@ cert = "tls/chain.pem"
 key = "/etc/tls/key.pem"
 [api]
 listen = "127.0.0.1:0"
+trusted_proxies = ["192.0.2.1", "10.0.0.0/8"]
 [web]
 listen = ""
 [store]
@@ -80,7 +81,7 @@ from = "Grüße <reports@relay.example>"
 	want := Config{
 		Submission: Submission{StartTLS: []string{"127.0.0.1:5870", "[::1]:5870"}, TLS: []string{"127.0.0.1:4650"}, Hostname: "relay.example"},
 		TLS:        TLS{Mode: "files", Cert: filepath.Join(dir, "tls", "chain.pem"), Key: "/etc/tls/key.pem"},
-		API:        API{Listen: "127.0.0.1:0"},
+		API:        API{Listen: "127.0.0.1:0", TrustedProxies: []string{"192.0.2.1", "10.0.0.0/8"}},
 		Store:      Store{DSN: "postgres://relay@db/relay", Lease: Span(30 * time.Second), Bodies: filepath.Join(dir, "shared")},
 		Delivery:   Delivery{Route: "maildir:" + filepath.Join(dir, "out"), DNS: "127.0.0.1:53"},
 		Inbound:    Inbound{Listen: []string{"127.0.0.1:2500"}, BounceDomain: "bounce.localhost"},
@@ -113,6 +114,8 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		{"time", "[retention]\nlogs = \"-3d\"\n", []string{"line 2", "30d"}},
 		{"address without port", "[submission]\nstarttls = [\"127.0.0.1\"]\n", []string{"submission.starttls", "host:port"}},
 		{"port too high", "[api]\nlisten = \"127.0.0.1:99999\"\n", []string{"api.listen"}},
+		{"proxy by name", "[api]\ntrusted_proxies = [\"proxy.example\"]\n", []string{"api.trusted_proxies", "proxy.example", "10.0.0.0/8"}},
+		{"every proxy", "[api]\ntrusted_proxies = [\"::/0\"]\n", []string{"api.trusted_proxies", "everybody"}},
 		{"no way in", "[submission]\nstarttls = []\ntls = []\n", []string{"at least one"}},
 		{"hostname", "[submission]\nhostname = \"a b\"\n", []string{"submission.hostname"}},
 		{"acme", "[tls]\nmode = \"acme\"\n", []string{"tls.mode", "not in this version"}},
