@@ -117,10 +117,7 @@ func (s *Server) holdBack(next http.Handler) http.Handler {
 
 // prefix is what one customer cannot change at will: an IPv6 network (RFC 6177).
 func prefix(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return remote
-	}
+	host := hostOf(remote)
 	a, err := netip.ParseAddr(host)
 	if err != nil {
 		return host
@@ -134,6 +131,15 @@ func prefix(remote string) string {
 		return host
 	}
 	return p.String()
+}
+
+// hostOf is an address without its port.
+func hostOf(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return remote
+	}
+	return host
 }
 
 func newLimitsOf(perSecond rate.Limit, burst int) *limits {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -81,11 +80,7 @@ func (s *Server) byLogin(ctx huma.Context) (store.Account, error) {
 	if !ok {
 		return store.Account{}, login.ErrWrong
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	return s.Login.Verify(ctx.Context(), name, password, host)
+	return s.Login.Verify(ctx.Context(), name, password, hostOf(r.RemoteAddr))
 }
 
 // byToken finds the device of a bearer token (RFC 6750 §2.1).

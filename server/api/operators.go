@@ -185,11 +185,7 @@ func (o *Operators) logIn(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusBadRequest, `Write {"name": …, "password": …}.`)
 		return
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	acc, err := o.login.Verify(r.Context(), in.Name, in.Password, host)
+	acc, err := o.login.Verify(r.Context(), in.Name, in.Password, hostOf(r.RemoteAddr))
 	if err != nil {
 		o.refuse(w, err)
 		return

@@ -43,12 +43,7 @@ func (p Proxies) client(remote string, header http.Header) string {
 // addressIn reads "192.0.2.1", "192.0.2.1:1234", "2001:db8::1", "[2001:db8::1]"
 // or "[2001:db8::1]:1234".
 func addressIn(s string) (netip.Addr, bool) {
-	if host, _, err := net.SplitHostPort(s); err == nil {
-		s = host
-	} else {
-		s = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
-	}
-	a, err := netip.ParseAddr(s)
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hostOf(s), "["), "]"))
 	return a.Unmap().WithZone(""), err == nil
 }
 
