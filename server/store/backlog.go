@@ -180,8 +180,20 @@ func (s *Store) Release(ctx context.Context, tx *sql.Tx, f Selection, next time.
 		(SELECT d.id FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.status = 'queued' AND d.next_at >= $2 AND m.held = 0 AND `+f.where(&args)+`)`, args)
 }
 
-// Park takes a held message out of its lanes' way.
+// Park takes a held message out of its lanes' way. One that was released since
+// is left alone: nobody would release it again.
 func (s *Store) Park(ctx context.Context, tx *sql.Tx, messageID string) error {
+	look := `SELECT held FROM messages WHERE id = $1`
+	if s.dialect.postgres {
+		look += ` FOR SHARE` // a release waits, and then finds what was parked; or is waited for
+	}
+	var held int
+	if err := tx.QueryRowContext(ctx, look, messageID).Scan(&held); err != nil {
+		return fmt.Errorf("park recipients: %w", err)
+	}
+	if held == 0 {
+		return nil
+	}
 	_, err := exec(ctx, tx, "park recipients", `UPDATE deliveries SET next_at = $1 WHERE message_id = $2 AND status = 'queued'`, []any{Micros(Parked), messageID})
 	return err
 }

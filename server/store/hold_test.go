@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	"servicesmtp.net/companion/server/store/storetest"
+)
+
+// nextAt is when a recipient is due.
+func nextAt(t *testing.T, s *Store, id int64) time.Time {
+	t.Helper()
+	var us int64
+	if err := s.Reader().QueryRow(`SELECT next_at FROM deliveries WHERE id = $1`, id).Scan(&us); err != nil {
+		t.Fatal(err)
+	}
+	return Time(us)
+}
+
+func holdMessages(t *testing.T, s *Store) {
+	t.Helper()
+	if _, err := s.Writer().Exec(`UPDATE messages SET held = 1`); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A slot found a message held; before it parks it, the operator releases it.
+func TestParkAfterRelease(t *testing.T) { storetest.Each(t, testParkAfterRelease) }
+
+func testParkAfterRelease(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
+	queued(t, s, "m1", "l", "x.example", 1, noon)
+	holdMessages(t, s)
+	park := func(ctx context.Context, tx *sql.Tx) error { return s.Park(ctx, tx, "m1") }
+	release := func(ctx context.Context, tx *sql.Tx) error {
+		_, err := s.Release(ctx, tx, Selection{AccountID: "acc"}, noon)
+		return err
+	}
+	inTx(t, s, park)
+	if at := nextAt(t, s, 1); !at.Equal(Parked) {
+		t.Errorf("held, and due at %v", at)
+	}
+	inTx(t, s, release)
+	inTx(t, s, park)
+	if at := nextAt(t, s, 1); !at.Equal(noon) {
+		t.Errorf("released, and then due at %v", at)
+	}
+}
+
+// The same with another node, whose release is not committed yet.
+func TestParkRacesRelease(t *testing.T) {
+	dsn := storetest.Database(t)
+	one, two := openTest(t, dsn, t.TempDir()), openTest(t, dsn, t.TempDir())
+	queued(t, one, "m1", "l", "x.example", 1, noon)
+	holdMessages(t, one)
+	parked := make(chan error, 1)
+	inTx(t, one, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := one.Release(ctx, tx, Selection{AccountID: "acc"}, noon); err != nil {
+			return err
+		}
+		go func() {
+			parked <- two.Tx(context.Background(), func(tx *sql.Tx) error { return two.Park(context.Background(), tx, "m1") })
+		}()
+		time.Sleep(100 * time.Millisecond) // for the other to come as far as it can
+		return nil
+	})
+	if err := <-parked; err != nil {
+		t.Fatal(err)
+	}
+	if at := nextAt(t, one, 1); !at.Equal(noon) {
+		t.Errorf("released, and due at %v", at)
+	}
+}
