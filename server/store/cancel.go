@@ -15,12 +15,29 @@ const Cancelled = "cancelled"
 // message to whom nothing can have left: queued, and no crash between their
 // content and its answer. Each gets an event. It tells how many it took back.
 func (s *Store) CancelRecipients(ctx context.Context, tx *sql.Tx, accountID, messageID string, at time.Time) (int64, error) {
-	const cond = `d.message_id = $6 AND d.account_id = $7 AND d.status = 'queued' AND d.maybe_dup = 0`
-	if err := s.addEvents(ctx, tx, cond, []any{Cancelled, 0, "", "taken back by the sender", Micros(at), messageID, accountID}); err != nil {
+	cond := func(args *[]any) string {
+		return `d.message_id = ` + holders(args, []any{messageID}) + ` AND d.account_id = ` + holders(args, []any{accountID}) + ` AND d.status = 'queued' AND d.maybe_dup = 0`
+	}
+	if s.dialect.postgres {
+		// Before the rows: so does who writes an outcome. What another node is just
+		// marking leaves.
+		if err := orderIDs(ctx, s.dialect, tx); err != nil {
+			return 0, err
+		}
+		var args []any
+		ids, err := s.pin(ctx, tx, skipLocked, cond(&args), args)
+		if err != nil {
+			return 0, err
+		}
+		cond = func(args *[]any) string { return `d.id = ANY(` + holders(args, []any{ids}) + `)` }
+	}
+	args := []any{Cancelled, 0, "", "taken back by the sender", Micros(at)}
+	if err := s.addEvents(ctx, tx, cond(&args), args); err != nil {
 		return 0, err
 	}
+	args = []any{Micros(at)}
 	return exec(ctx, tx, "cancel recipients", `UPDATE deliveries SET status = 'cancelled', next_at = $1, done_at = $1
-		WHERE message_id = $2 AND account_id = $3 AND status = 'queued' AND maybe_dup = 0`, []any{Micros(at), messageID, accountID})
+		WHERE id IN (SELECT d.id FROM deliveries d WHERE `+cond(&args)+`)`, args)
 }
 
 // CloseKey closes a key within a transaction, unless it has a row.

@@ -73,3 +73,35 @@ func TestParkRacesRelease(t *testing.T) {
 		t.Errorf("released, and due at %v", at)
 	}
 }
+
+// What another node is just marking as leaving is not told to be taken back.
+func TestCancelRacesMark(t *testing.T) {
+	dsn := storetest.Database(t)
+	one, two := joined(t, dsn, "one"), joined(t, dsn, "two")
+	queued(t, one, "m1", "l", "x.example", 2, noon)
+	done := make(chan error, 1)
+	var n int64
+	inTx(t, two, func(ctx context.Context, tx *sql.Tx) error {
+		if ok, err := two.MarkInData(ctx, tx, []int64{1}, noon); err != nil || !ok {
+			t.Errorf("mark: %v %v", ok, err)
+		}
+		go func() {
+			done <- one.Tx(context.Background(), func(tx *sql.Tx) (err error) {
+				n, err = one.CancelRecipients(context.Background(), tx, "acc", "m1", noon)
+				return err
+			})
+		}()
+		time.Sleep(100 * time.Millisecond) // for the other to come as far as it can
+		return nil
+	})
+	if err := <-done; err != nil || n != 1 {
+		t.Errorf("%d cancelled, %v", n, err)
+	}
+	if status, node, _, _ := state(t, one, 1); status != "in_data" || node != two.NodeID() {
+		t.Errorf("the one that leaves is %s of %q", status, node)
+	}
+	events, err := one.Events(t.Context(), "acc", 0, 10)
+	if err != nil || len(events) != 1 || events[0].Recipient != "r1@x.example" || events[0].Status != Cancelled {
+		t.Errorf("events %+v, %v", events, err)
+	}
+}
