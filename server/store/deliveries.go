@@ -284,8 +284,12 @@ func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) (int64,
 		return 0, err
 	}
 	args = []any{o.Status, o.Code, o.Enhanced, o.Reply, o.Remote, number(o.MaybeDup), next, done}
+	when := `$7`
+	if o.Status == "queued" { // who was put off by a hold since is not due sooner for having been tried
+		when = `CASE WHEN status = 'queued' AND next_at > $7 THEN next_at ELSE $7 END`
+	}
 	return exec(ctx, tx, "write outcome", `UPDATE deliveries SET status = $1, node = '', code = $2, enhanced = $3, reply = $4, remote = $5,
-		maybe_dup = CASE WHEN $6 = 1 THEN 1 ELSE maybe_dup END, next_at = $7, done_at = $8, attempts = attempts + 1
+		maybe_dup = CASE WHEN $6 = 1 THEN 1 ELSE maybe_dup END, next_at = `+when+`, done_at = $8, attempts = attempts + 1
 		WHERE id IN (`+holders(&args, o.IDs)+`) AND status IN ('queued', 'in_data')`, args)
 }
 

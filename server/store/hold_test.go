@@ -105,3 +105,29 @@ func TestCancelRacesMark(t *testing.T) {
 		t.Errorf("events %+v, %v", events, err)
 	}
 }
+
+// A domain is held while a server there puts a recipient off before its
+// content: the next attempt waits for the release, too.
+func TestHoldOutlastsDeferral(t *testing.T) { storetest.Each(t, testHoldOutlastsDeferral) }
+
+func testHoldOutlastsDeferral(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
+	queued(t, s, "m1", "l", "x.example", 2, noon)
+	if err := mark(t, s, 2); err != nil {
+		t.Fatal(err)
+	}
+	later := noon.Add(time.Minute)
+	inTx(t, s, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := s.Hold(ctx, tx, Selection{Domain: "x.example"}); err != nil {
+			return err
+		}
+		_, err := s.WriteOutcome(ctx, tx, Outcome{IDs: []int64{1, 2}, Status: "queued", Code: 451, NextAt: later, At: noon})
+		return err
+	})
+	if at := nextAt(t, s, 1); !at.Equal(Parked) {
+		t.Errorf("held, and due at %v", at)
+	}
+	if at := nextAt(t, s, 2); !at.Equal(later) { // its content was leaving, so that it is not held
+		t.Errorf("due at %v", at)
+	}
+}
