@@ -153,6 +153,11 @@ func (t *transaction) ledger(ctx context.Context, accountID string) (*ledger, er
 			return nil, err
 		}
 	}
+	if l.Status == "held" {
+		if err := t.rows.KeepHeld(ctx, accountID); err != nil {
+			return nil, err
+		}
+	}
 	l.bucket = l.Pace
 	if l.used, err = t.rows.Used(ctx, accountID, l.start); err != nil {
 		return nil, err

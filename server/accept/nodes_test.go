@@ -1,6 +1,8 @@
 package accept
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -9,6 +11,7 @@ import (
 
 	"servicesmtp.net/companion/server/account"
 	"servicesmtp.net/companion/server/billing"
+	"servicesmtp.net/companion/server/store"
 	"servicesmtp.net/companion/server/store/storetest"
 )
 
@@ -86,5 +89,63 @@ func TestLimitOverTwoNodes(t *testing.T) {
 	}
 	if n := one.count(`SELECT emails FROM usage_periods`); n != limit {
 		t.Errorf("%d e-mails counted, want %d", n, limit)
+	}
+}
+
+// blocked waits until so many of the database's transactions wait for others.
+func (w *world) blocked(n int64) {
+	w.t.Helper()
+	for range 1000 {
+		if w.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) >= n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.t.Fatal("nobody waits")
+}
+
+// An account is released while another node accepts a message under its hold:
+// that one goes out, too, because nobody would release it later.
+func TestReleaseRacesAcceptance(t *testing.T) {
+	dsn := storetest.Database(t)
+	one, two := openWorld(t, dsn, t.TempDir()), openWorld(t, dsn, t.TempDir())
+	one.account("acc", "standard", status("held"))
+	one.mustSend("acc", "", offers("a@x.example"), message("first"))
+	var accepting, releasing sync.WaitGroup
+	err := one.Store.Tx(t.Context(), func(tx *sql.Tx) error {
+		if _, err := tx.Exec(`SELECT 1 FROM usage_periods FOR UPDATE`); err != nil { // acceptance comes up to here
+			return err
+		}
+		accepting.Go(func() {
+			if _, err := two.send("acc", "", offers("b@x.example"), message("second")); err != nil {
+				t.Errorf("send: %v", err)
+			}
+		})
+		two.blocked(1)
+		third, err := store.Open(context.Background(), store.Options{Dir: t.TempDir(), DSN: dsn, Log: one.Log})
+		if err != nil {
+			return err
+		}
+		releasing.Go(func() {
+			ctx := context.Background()
+			err := third.Tx(ctx, func(tx *sql.Tx) error { return third.SetAccountStatus(ctx, tx, "acc", "held", "active") })
+			err = errors.Join(err, third.Tx(ctx, func(tx *sql.Tx) error {
+				_, err := third.Release(ctx, tx, store.Selection{AccountID: "acc"}, time.Now())
+				return err
+			}), third.Close())
+			if err != nil {
+				t.Errorf("release: %v", err)
+			}
+		})
+		time.Sleep(200 * time.Millisecond) // for the operator to come as far as can be
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepting.Wait()
+	releasing.Wait()
+	if n := one.count(`SELECT count(*) FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE m.held = 0 AND d.next_at < $1`, store.Micros(store.Parked)); n != 2 {
+		t.Errorf("%d of 2 recipients are due after the release", n)
 	}
 }

@@ -42,13 +42,14 @@ var intakeSQL = [statements]string{
 // Intake holds the statements of acceptance, compiled once: for rows as small
 // as these, compiling costs more than running. It holds no rules.
 type Intake struct {
-	stmts [statements]*sql.Stmt
+	shared bool // other nodes write, too
+	stmts  [statements]*sql.Stmt
 }
 
 // Intake compiles the statements. The caller closes it. It must not be called
 // inside a transaction, because it asks for the writer.
 func (s *Store) Intake(ctx context.Context) (*Intake, error) {
-	in := &Intake{}
+	in := &Intake{shared: s.Shared()}
 	for i, query := range intakeSQL {
 		st, err := s.write.PrepareContext(ctx, query)
 		if err != nil {

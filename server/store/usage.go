@@ -127,6 +127,22 @@ func (t *IntakeTx) Terms(ctx context.Context, accountID string, now time.Time) (
 	return scanTerms(t.stmt(ctx, stTerms).QueryRowContext(ctx, Micros(now), accountID), accountID)
 }
 
+// KeepHeld keeps a held account held until the commit: whoever releases it
+// then finds what is accepted now. It is ErrRace where it is held no more.
+func (t *IntakeTx) KeepHeld(ctx context.Context, accountID string) error {
+	if !t.in.shared {
+		return nil // one writer
+	}
+	var status string
+	if err := t.tx.QueryRowContext(ctx, `SELECT status FROM accounts WHERE id = $1 FOR SHARE`, accountID).Scan(&status); err != nil {
+		return fmt.Errorf("read account: %w", err)
+	}
+	if status != "held" {
+		return fmt.Errorf("account is held no more: %w", ErrRace)
+	}
+	return nil
+}
+
 // Used is what an account has used in the period that began at start.
 func (t *IntakeTx) Used(ctx context.Context, accountID string, start time.Time) (account.Charge, error) {
 	return scanUsed(t.stmt(ctx, stUsed).QueryRowContext(ctx, accountID, Micros(start)))
