@@ -20,7 +20,9 @@ import (
 var errCounted = fmt.Errorf("usage changed meanwhile: %w", store.ErrRace)
 
 // commit accepts a batch in one transaction and answers everybody in it. When
-// something unexpected happens each is tried alone.
+// something unexpected happens each is tried alone; also a single one where the
+// connection was lost and nobody knows whether it was committed: refused in
+// that case, it would come again as another message.
 func (a *Acceptor) commit(ctx context.Context, in *store.Intake, batch []*request) {
 	var t *transaction
 	err := a.Store.Tx(ctx, func(tx *sql.Tx) error {
@@ -38,12 +40,13 @@ func (a *Acceptor) commit(ctx context.Context, in *store.Intake, batch []*reques
 		if a.Later != nil && !t.later.IsZero() {
 			a.Later(t.later)
 		}
-	case len(batch) == 1:
+	case len(batch) == 1 && (batch[0].lost || !a.Store.Lost(err)):
 		a.Log.Error("message not accepted", "error", err, "disk_full", store.IsFull(err))
 		batch[0].answer <- answer{err: fmt.Errorf("accept: %w", err)}
 	default:
 		a.Log.Warn("accept one by one", "batch", len(batch), "error", err)
 		for _, r := range batch {
+			r.lost = r.lost || a.Store.Lost(err)
 			a.commit(ctx, in, []*request{r})
 		}
 	}
@@ -105,6 +108,11 @@ func (t *transaction) run(ctx context.Context, batch []*request) (err error) {
 // one does one submission: a receipt, or the reason why it is refused, having
 // written nothing.
 func (t *transaction) one(ctx context.Context, r *request) (_ Receipt, refusal, err error) {
+	if r.lost {
+		if there, err := t.rows.Has(ctx, r.message.ID); err != nil || there {
+			return Receipt{ID: r.message.ID}, nil, err
+		}
+	}
 	if r.key != "" {
 		k, err := t.rows.Key(ctx, r.message.AccountID, r.key)
 		if err == nil {

@@ -64,6 +64,7 @@ type request struct {
 	lanes       []string
 	charge      account.Charge
 	behind      bool        // others of its account go first, see queues
+	lost        bool        // a transaction with it may have been committed: the connection was lost
 	answer      chan answer // buffered: the writer never waits for a reader
 }
 

@@ -71,6 +71,14 @@ func (s *Store) Message(ctx context.Context, id string) (Message, error) {
 	return m, nil
 }
 
+// Has says whether there is a message of that id.
+func (t *IntakeTx) Has(ctx context.Context, id string) (there bool, err error) {
+	if err = t.tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM messages WHERE id = $1)`, id).Scan(&there); err != nil {
+		return false, fmt.Errorf("look for message: %w", err)
+	}
+	return there, nil
+}
+
 // AddMessage stores a message. Its body must be there.
 func (t *IntakeTx) AddMessage(ctx context.Context, m Message) error {
 	_, err := t.exec(ctx, "add message", stAddMessage, m.ID, m.AccountID, m.EnvelopeID, m.ClientID, m.From, m.SHA256, m.Size,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -31,12 +32,22 @@ func mayRepeat(err error) bool {
 	switch e.Code {
 	case "40001", "40P01": // serialization_failure, deadlock_detected
 		return true
-	case "23505": // unique_violation: what another node has just accepted or entered
-		return e.ConstraintName == "envelope_keys_pkey" || e.ConstraintName == "orders_reference_key" || e.ConstraintName == "payments_method_reference_key"
+	case "23505": // unique_violation: what another node has just accepted or entered, or this one under a lost connection
+		return e.ConstraintName == "messages_pkey" || e.ConstraintName == "envelope_keys_pkey" || e.ConstraintName == "orders_reference_key" || e.ConstraintName == "payments_method_reference_key"
 	case "23503": // foreign_key_violation: a body went that was there a moment ago
 		return e.ConstraintName == "messages_body"
 	}
 	return false
+}
+
+// Lost says that an error leaves open whether a transaction was committed, or
+// is about to be. Whoever runs it again with the same ids learns it.
+func (s *Store) Lost(err error) bool {
+	if err == nil || !s.dialect.postgres || errors.Is(err, ErrRace) {
+		return false
+	}
+	e, said := errors.AsType[*pgconn.PgError](err)
+	return !said || strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") // connection_exception, operator_intervention
 }
 
 // repeat runs a transaction until it succeeds, fails for good, or was tried
