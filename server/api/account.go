@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"servicesmtp.net/companion/server/login"
 	"servicesmtp.net/companion/server/store"
@@ -14,7 +17,11 @@ func (s *Server) createDevice(ctx context.Context, in *deviceIn) (*out[Device], 
 	token, now := login.NewToken(), time.Now()
 	d := store.Device{ID: store.NewID(now), AccountID: account.ID, Name: in.Body.Name, TokenHash: login.TokenHash(token), CreatedAt: now, SeenAt: now,
 		Scopes: scopesOf(in.Body.Scopes)}
-	if err := s.Store.AddDevice(ctx, d); err != nil {
+	err := s.Store.AddDevice(ctx, d, account.PasswordHash)
+	if errors.Is(err, store.ErrNotFound) { // the password was changed since it was looked at
+		return nil, huma.Error401Unauthorized("Name and password are not known here.")
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &out[Device]{Body: Device{ID: d.ID, Name: d.Name, Account: account.Name, Token: token, Scopes: strings.Fields(d.Scopes)}}, nil

@@ -121,10 +121,32 @@ func testAccountChanges(t *testing.T, dsn string) {
 func addDevice(t *testing.T, s *Store, account, hash string, seen time.Time) Device {
 	t.Helper()
 	d := Device{ID: NewID(seen), AccountID: account, Name: "pc", TokenHash: hash, CreatedAt: seen, SeenAt: seen}
-	if err := s.AddDevice(context.Background(), d); err != nil {
+	a, err := s.AccountByID(context.Background(), account)
+	if err == nil {
+		err = s.AddDevice(context.Background(), d, a.PasswordHash)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// A login that was looked at before the password was changed makes no token.
+func TestDeviceOfAnOldPassword(t *testing.T) { storetest.Each(t, testDeviceOfAnOldPassword) }
+
+func testDeviceOfAnOldPassword(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
+	a := addAccount(t, s, "alice")
+	if err := s.SetAccountPassword(t.Context(), a.ID, "new", day1); err != nil {
+		t.Fatal(err)
+	}
+	d := Device{ID: "d", AccountID: a.ID, Name: "pc", TokenHash: "h", CreatedAt: day1, SeenAt: day1}
+	if err := s.AddDevice(t.Context(), d, a.PasswordHash); !errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	if _, _, err := s.DeviceByToken(t.Context(), "h"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the token is good: %v", err)
+	}
 }
 
 func TestDevices(t *testing.T) { storetest.Each(t, testDevices) }

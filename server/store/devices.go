@@ -22,16 +22,25 @@ type Device struct {
 	Scopes    string    // what the token may do: words separated by a space
 }
 
-// AddDevice stores a token and revokes the least recently seen ones above
-// MaxDevices.
-func (s *Store) AddDevice(ctx context.Context, d Device) error {
+// AddDevice stores a token that was made with the password that passwordHash is
+// of, and revokes the least recently seen ones above MaxDevices. It is
+// ErrNotFound where the account has another password since.
+func (s *Store) AddDevice(ctx context.Context, d Device, passwordHash string) error {
 	err := s.Tx(ctx, func(tx *sql.Tx) error {
+		// The same row as a new password writes: one waits for the other.
+		res, err := tx.ExecContext(ctx, `UPDATE accounts SET misuse = misuse WHERE id = $1 AND password_hash = $2`, d.AccountID, passwordHash)
+		if err == nil {
+			err = oneRow(res, ErrNotFound)
+		}
+		if err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `UPDATE devices SET revoked_at = $2 WHERE revoked_at IS NULL AND id IN (
 			SELECT id FROM devices WHERE account_id = $1 AND revoked_at IS NULL ORDER BY seen_at DESC, id DESC LIMIT 1000000 OFFSET $3)`,
 			d.AccountID, Micros(d.CreatedAt), MaxDevices-1); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO devices (id, account_id, name, token_hash, created_at, seen_at, scopes) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		_, err = tx.ExecContext(ctx, `INSERT INTO devices (id, account_id, name, token_hash, created_at, seen_at, scopes) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			d.ID, d.AccountID, d.Name, d.TokenHash, Micros(d.CreatedAt), Micros(d.SeenAt), d.Scopes)
 		return err
 	})
