@@ -37,3 +37,25 @@ func TestReportOfAMonth(t *testing.T) {
 	resp, text := r.do("GET", "/reports/2026-02", "", nil)
 	r.wantProblem(resp, text, http.StatusUnauthorized)
 }
+
+// A month is read, too, while no plan has begun, and when the plan that is over
+// is in no catalogue any more.
+func TestReportWithoutAPlan(t *testing.T) {
+	r := start(t, t.TempDir())
+	alice := r.addAccount("alice")
+	token := r.token("alice")
+	exec := func(query string, args ...any) {
+		t.Helper()
+		if _, err := r.store.Writer().Exec(query, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`INSERT INTO usage_days (account_id, day, emails, bytes) VALUES ($1, '2026-02-01', 100, 2000000)`, alice.ID)
+	exec(`UPDATE subscriptions SET plan = 'gone', ends_at = starts_at + 1`)
+	if got := get[MonthReport](r, token, "/reports/2026-02"); got.Plan != "gone" || got.Emails != 100 || got.Percent != 0 {
+		t.Errorf("got %+v", got)
+	}
+	exec(`DELETE FROM subscriptions`)
+	resp, text := r.do("GET", "/reports/2026-02", "", bearer(token))
+	r.wantProblem(resp, text, http.StatusNotFound)
+}

@@ -11,7 +11,6 @@ package monthly
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,9 +48,12 @@ func Read(ctx context.Context, st *store.Store, plans account.Catalogue, a store
 	if err != nil {
 		return Month{}, ErrMonth
 	}
+	if a.Subscription.Plan == "" {
+		return Month{}, ErrNone // no plan has begun
+	}
 	plan, ok := plans.Plan(a.Subscription.Plan)
 	if !ok {
-		return Month{}, fmt.Errorf("plan %q of account %s is not in the catalogue", a.Subscription.Plan, a.ID)
+		plan.Title = a.Subscription.Plan // it is over, and in no catalogue any more
 	}
 	start, end := account.Period(account.Plan{}, zone, time.Time{}, middle)
 	var r Month
