@@ -24,6 +24,21 @@ func (r Rows) subscriptionOf(u Usage) (Subscription, bool) {
 	return found, found.ID != ""
 }
 
+// allowance is the largest that the contract gave in the period: what was let in
+// under a larger plan is no debt under the smaller one in its place.
+func (r Rows) allowance(c Catalogue, last Subscription, p Plan, u Usage) int64 {
+	most := p.Allowance()
+	for _, s := range r.Subscriptions {
+		if s.Contract != last.Contract || !s.Start.Before(u.End) || !s.before(u.Start) || !s.End.IsZero() && !s.End.After(s.Start) {
+			continue
+		}
+		if other, ok := c.Plan(s.Plan); ok && other.Unit() == p.Unit() {
+			most = max(most, other.Allowance())
+		}
+	}
+	return most
+}
+
 // end is when a period is over: at its end, or before where its contract was
 // refunded.
 func (r Rows) end(u Usage) time.Time {
@@ -68,7 +83,7 @@ func (r Rows) Close(c Catalogue, start time.Time, newID func() string, now time.
 	}
 	done := Changes{Periods: []Usage{u}}
 	b := Bill{AccountID: u.AccountID, Start: u.Start, End: r.end(u), Plan: p.Name, Unit: p.Unit(), Use: p.Use(u.Used),
-		Allowance: p.Allowance(), Currency: c.Currency}
+		Allowance: r.allowance(c, s, p, u), Currency: c.Currency}
 	b.Consumed, done.Credits = consume(creditsOf(r.Credits, s.Contract, b.Unit, b.End), b.Over())
 	b.Surcharged = b.Over() - b.Consumed
 	b.bill(p)

@@ -195,6 +195,26 @@ func TestUncoveredIsNotBilled(t *testing.T) {
 	}
 }
 
+// TestSmallerPlanBillsNothing: a month in which the operator gave a smaller plan
+// has the larger one's allowance, the next has its own.
+func TestSmallerPlanBillsNothing(t *testing.T) {
+	larger, _ := Default().Plan("mega")
+	r := owner(t, "mega", "UTC", at(t, "2026-03-10T09:00:00Z"))
+	r = used(t, r, at(t, "2026-04-10T09:00:00Z"), Charge{Bytes: 2 * units.GB})
+	c, err := r.Replace(Default(), "standard", "o2", "s2", at(t, "2026-04-20T09:00:00Z"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, b := closed(t, r.Apply(c), at(t, "2026-05-01T00:00:00Z"))
+	if b.Allowance != larger.Allowance() || b.Over() != 0 || b.Price != 0 {
+		t.Errorf("the month of the change: %+v", b)
+	}
+	r = used(t, r, at(t, "2026-05-10T09:00:00Z"), Charge{Bytes: 2 * units.GB})
+	if _, b = closed(t, r, at(t, "2026-06-01T00:00:00Z")); b.Surcharged != 1500*mb || b.Tier != 2000*mb {
+		t.Errorf("the month after: %+v", b)
+	}
+}
+
 // TestLastMonthGrantsNothing: what is not used is lost at the year's end.
 func TestLastMonthGrantsNothing(t *testing.T) {
 	r := owner(t, "standard", "UTC", at(t, "2026-03-10T09:00:00Z"))

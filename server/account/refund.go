@@ -35,7 +35,7 @@ func (r Rows) Refundable(c Catalogue, contract string, now time.Time) error {
 		if !ok {
 			return refuse("refund", UnknownPlan, "plan %q is not in the catalogue", s.Plan)
 		}
-		if p.Use(u.Used) > p.Allowance() {
+		if p.Use(u.Used) > r.allowance(c, s, p, u) {
 			return refuse("refund", Overrun, "the period from %s is above its allowance", u.Start.In(r.zone()).Format(time.DateOnly))
 		}
 	}
