@@ -44,7 +44,6 @@ type Notice struct {
 	Use, Allowance int64 // of the period; for heavy Use is today's
 	Unit           Unit
 	End            time.Time // of the period, for renewal and ended of the plan, for activation the latest instant
-	Link           string    // for renewing
 }
 
 // DayUse is what an account used on one day of its zone.
@@ -78,7 +77,7 @@ func (r Rows) Review(c Catalogue, history []DayUse, sent []NoticeKey, now time.T
 			due = append(due, r.reviewDay(p, s, history, now)...)
 		}
 	}
-	due = append(due, r.reviewEnd(c, now)...)
+	due = append(due, r.reviewEnd(now)...)
 	return slices.DeleteFunc(due, func(n Notice) bool { return wasSent(sent, n.NoticeKey) })
 }
 
@@ -157,12 +156,12 @@ func (r Rows) reviewDay(p Plan, s Subscription, history []DayUse, now time.Time)
 }
 
 // reviewEnd is about the end of the last plan that was bought.
-func (r Rows) reviewEnd(c Catalogue, now time.Time) []Notice {
+func (r Rows) reviewEnd(now time.Time) []Notice {
 	s, ok := last(r.Subscriptions)
 	if !ok || s.End.IsZero() || s.State == SubscriptionRefunded || now.Before(s.Since) {
 		return nil
 	}
-	n := Notice{NoticeKey: NoticeKey{Kind: NoticeEnded, Start: s.Since}, Plan: s.Plan, End: s.End, Link: c.Renewal(r.AccountID, s.Plan)}
+	n := Notice{NoticeKey: NoticeKey{Kind: NoticeEnded, Start: s.Since}, Plan: s.Plan, End: s.End}
 	if !s.before(now) {
 		return []Notice{n}
 	}

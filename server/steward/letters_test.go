@@ -15,6 +15,9 @@ func TestLetters(t *testing.T) {
 	h.set(time.Date(2026, 3, 10, 9, 30, 0, 0, time.UTC))
 	h.add("ann", "standard", "Europe/Rome", account.Surcharge)
 	h.add("bob", "entry-month", "Europe/Rome", account.Stop)
+	if _, err := h.Store.Writer().Exec(`UPDATE accounts SET name = 'bobby' WHERE id = 'bob'`); err != nil { // names are known to people, ids are not
+		t.Fatal(err)
+	}
 	h.use("ann", 460, units.MB)
 	h.use("bob", 9000, 10*units.KB)
 	h.pass()
@@ -31,7 +34,7 @@ func TestLetters(t *testing.T) {
 		"2 GB surcharge of 10 to 31 March 2026",
 		"Report for 10 March to 9 April 2026", // 30 days
 		"Your plan ends in 7 days", "9 April 2026, 11:30",
-		"Your plan has ended", "account=3Dbob&plan=3Dentry-month",
+		"Your plan has ended", "account=3Dbobby&plan=3Dentry-month",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no letter has %q", want)

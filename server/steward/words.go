@@ -22,9 +22,9 @@ func (c *accountView) words(ctx context.Context, n account.Notice, history []acc
 	case account.NoticeActivation:
 		return notify.ActivationDue{Account: c.Name, Order: n.OrderID, Plan: c.title(n.Plan), Paid: n.Start, Latest: n.End}, nil
 	case account.NoticeEnded:
-		return notify.Ended{Plan: c.title(n.Plan), At: n.End, Link: n.Link}, nil
+		return notify.Ended{Plan: c.title(n.Plan), At: n.End, Link: c.Plans.Renewal(c.Name, n.Plan)}, nil
 	case account.NoticeRenewal:
-		d := notify.RenewalDue{Plan: c.title(n.Plan), Ends: n.End, Days: c.daysUntil(n.End), Link: n.Link}
+		d := notify.RenewalDue{Plan: c.title(n.Plan), Ends: n.End, Days: c.daysUntil(n.End), Link: c.Plans.Renewal(c.Name, n.Plan)}
 		if p, ok := c.Plans.Plan(n.Plan); ok {
 			d.Price = c.price(p.Price)
 		}
