@@ -209,6 +209,22 @@ func TestRefusedRecipients(t *testing.T) {
 	}
 }
 
+// TestLongValues: a line may be very long for the sake of messages, an address
+// that is kept may not.
+func TestLongValues(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", "standard")
+	c := w.login("alice")
+	long := func(n int) string { return strings.Repeat("x", n) }
+	c.cmd("MAIL FROM:<"+long(maxAddress)+"@example.com>", "553 5.1.7")
+	c.cmd("MAIL FROM:<a@example.com> ENVID="+long(maxEnvelope+1), "501 5.5.4")
+	c.cmd("MAIL FROM:<a@example.com> ENVID="+long(maxEnvelope), "250 ")
+	c.cmd("RCPT TO:<"+long(500_000)+"@a.example>", "553 5.1.3")
+	c.cmd("RCPT TO:<x@a.example> ORCPT=rfc822;"+long(maxOriginal)+"@a.example", "501 5.5.4")
+	c.cmd("RCPT TO:<"+long(maxAddress-len("@a.example"))+"@a.example>", "250 ")
+	c.data(message("hello"), "250 2.0.0 queued as ")
+}
+
 func TestAnySenderIsTaken(t *testing.T) {
 	w := newWorld(t)
 	w.account("alice", "standard")

@@ -21,7 +21,10 @@ var (
 	errLoginForm  = reply(501, 5, 5, 2, "The login is malformed")
 	errNested     = reply(503, 5, 5, 1, "A message is being sent already, end it first") // RFC 5321 §4.1.4
 	errTooMany    = reply(452, 4, 5, 3, "Too many recipients")                           // RFC 5321 §4.5.3.1.10
-	errNeedsUTF8  = words(accept.NeedsUTF8)                                              // RFC 6531 §3.5
+	errLongFrom   = reply(553, 5, 1, 7, "The sender's address is too long")
+	errLongTo     = reply(553, 5, 1, 3, "The address is too long")
+	errLongValue  = reply(501, 5, 5, 4, "ENVID has at most 100 characters, ORCPT 500") // RFC 3461
+	errNeedsUTF8  = words(accept.NeedsUTF8)                                            // RFC 6531 §3.5
 )
 
 func reply(code, class, subject, detail int, text string) *smtp.SMTPError {

@@ -80,6 +80,10 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 		return errNoLogin
 	case open:
 		return errNested
+	case len(from) > maxAddress:
+		return errLongFrom
+	case len(opts.EnvelopeID) > maxEnvelope:
+		return errLongValue
 	}
 	t := &transaction{account: account, envelopeID: opts.EnvelopeID, from: from, size: units.ByteSize(opts.Size),
 		utf8: opts.UTF8, eightBit: opts.Body == smtp.Body8BitMIME, ret: string(opts.Return)}
@@ -108,6 +112,13 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	}
 	if len(s.tx.offered) >= offeredMax {
 		return errTooMany
+	}
+	// A line may be long for the sake of messages; what is kept of it may not.
+	switch {
+	case len(to) > maxAddress:
+		return errLongTo
+	case len(opts.OriginalRecipient) > maxOriginal:
+		return errLongValue
 	}
 	d := accept.Decide(s.tx.replay, to, s.tx.utf8)
 	notify := make([]string, len(opts.Notify))

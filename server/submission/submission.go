@@ -47,7 +47,10 @@ const RecipientMax = 50
 
 const (
 	offeredMax   = 1000            // with refused ones, which go-smtp does not count
-	maxLine      = accept.MaxLine  // also cuts DATA
+	maxLine      = accept.MaxLine  // also cuts DATA; commands have the limits below
+	maxAddress   = 998             // bytes, as over HTTPS; RFC 5321 §4.5.3.1.3 asks for 256
+	maxOriginal  = 500             // RFC 3461 §4.2
+	maxEnvelope  = 100             // RFC 3461 §4.4
 	maxConns     = 2000            // of one listener
 	defaultIdle  = 5 * time.Minute // RFC 5321 §4.5.3.2.7
 	defaultGrace = 20 * time.Second
