@@ -80,9 +80,38 @@ type NewAccount struct {
 
 // Open opens an account with its first order. It is store.ErrExists when the
 // name is taken.
-func (b *Billing) Open(ctx context.Context, n NewAccount) (store.Account, account.Order, error) {
+func (b *Billing) Open(ctx context.Context, n NewAccount) (acc store.Account, order account.Order, err error) {
+	err = b.Store.Tx(ctx, func(tx *sql.Tx) error {
+		if n.Check != nil {
+			if err := n.Check(ctx, tx); err != nil {
+				return err
+			}
+		}
+		// Not before: whoever checks may hold others back until the commit, so that
+		// ids come in the order in which accounts can be read.
+		var done account.Changes
+		if acc, order, done, err = b.first(n); err != nil {
+			return err
+		}
+		if err := b.Store.AddAccount(ctx, tx, acc); err != nil {
+			return err
+		}
+		reference := n.Reference
+		if reference == "" {
+			reference = acc.ID
+		}
+		if err := b.addOrder(ctx, tx, order, reference); err != nil {
+			return err
+		}
+		return b.Store.SaveChanges(ctx, tx, done)
+	})
+	return acc, order, err
+}
+
+// first makes an account with its first order.
+func (b *Billing) first(n NewAccount) (acc store.Account, order account.Order, done account.Changes, err error) {
 	at := b.now()
-	acc := n.Account
+	acc = n.Account
 	acc.CreatedAt = at
 	if acc.ID == "" {
 		acc.ID = store.NewID(at)
@@ -91,36 +120,19 @@ func (b *Billing) Open(ctx context.Context, n NewAccount) (store.Account, accoun
 		at = n.Begins.UTC().Truncate(time.Microsecond)
 	}
 	rows := account.Rows{AccountID: acc.ID, Zone: account.Location(acc.Zone), Policy: account.Policy(acc.Overage)}
-	order, err := rows.NewOrder(b.Plans, account.Wish{ID: newID(), Kind: account.OrderNew, Plan: n.Plan, Free: !n.Wait}, at)
+	order, err = rows.NewOrder(b.Plans, account.Wish{ID: newID(), Kind: account.OrderNew, Plan: n.Plan, Free: !n.Wait}, at)
 	if err != nil {
-		return acc, order, err
+		return acc, order, done, err
 	}
 	rows.Orders = []account.Order{order}
-	done := account.Changes{Orders: rows.Orders}
+	done = account.Changes{Orders: rows.Orders}
 	if !n.Wait {
 		if done, err = rows.Activate(b.Plans, order.ID, newID(), at); err != nil {
-			return acc, order, err
+			return acc, order, done, err
 		}
 		order, acc.Subscription = done.Orders[0], done.Subscriptions[0]
 	}
-	if n.Reference == "" {
-		n.Reference = acc.ID
-	}
-	err = b.Store.Tx(ctx, func(tx *sql.Tx) error {
-		if n.Check != nil {
-			if err := n.Check(ctx, tx); err != nil {
-				return err
-			}
-		}
-		if err := b.Store.AddAccount(ctx, tx, acc); err != nil {
-			return err
-		}
-		if err := b.addOrder(ctx, tx, order, n.Reference); err != nil {
-			return err
-		}
-		return b.Store.SaveChanges(ctx, tx, done)
-	})
-	return acc, order, err
+	return acc, order, done, nil
 }
 
 // Quote tells what an order would cost, without making it.

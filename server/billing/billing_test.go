@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -152,5 +153,23 @@ func noErrors(t *testing.T, errs []error) {
 	t.Helper()
 	if err := errors.Join(errs...); err != nil {
 		t.Error(err)
+	}
+}
+
+// An account gets its id after the check, which may hold others back until the
+// commit: so no list that goes on behind the last id passes one over.
+func TestIDAfterTheCheck(t *testing.T) {
+	o := offices(t, "")[0]
+	o.Now = time.Now
+	var before string
+	acc, _, err := o.Open(t.Context(), NewAccount{Plan: "standard", Wait: true, Account: store.Account{Name: "a", Zone: "UTC", Status: "active", Overage: "stop", PasswordHash: "x"},
+		Check: func(context.Context, *sql.Tx) error {
+			time.Sleep(5 * time.Millisecond)
+			before = store.NewID(time.Now())
+			time.Sleep(5 * time.Millisecond)
+			return nil
+		}})
+	if err != nil || acc.ID <= before {
+		t.Errorf("id %s, %v; a later account could have had %s", acc.ID, err, before)
 	}
 }
