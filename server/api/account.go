@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -19,7 +20,8 @@ func (s *Server) createDevice(ctx context.Context, in *deviceIn) (*out[Device], 
 		Scopes: scopesOf(in.Body.Scopes)}
 	err := s.Store.AddDevice(ctx, d, account.PasswordHash)
 	if errors.Is(err, store.ErrNotFound) { // the password was changed since it was looked at
-		return nil, huma.Error401Unauthorized("Name and password are not known here.")
+		return nil, huma.ErrorWithHeaders(huma.Error401Unauthorized("Name and password are not known here."),
+			http.Header{"WWW-Authenticate": {`Basic realm="relay", charset="UTF-8"`}})
 	}
 	if err != nil {
 		return nil, err
