@@ -103,6 +103,7 @@ type Acceptor struct {
 	requests chan *request
 	stopped  chan struct{} // closed when Run is over
 	queues   queues
+	limit    time.Duration // commitLimit; tests shorten it
 }
 
 // New makes an acceptor. There must be one for each store.
@@ -118,6 +119,7 @@ func New(o Options) *Acceptor {
 		requests: make(chan *request),
 		stopped:  make(chan struct{}),
 		queues:   queues{all: make(map[string]*lineup), rest: patience},
+		limit:    commitLimit,
 	}
 }
 

@@ -25,9 +25,11 @@ var errCounted = fmt.Errorf("usage changed meanwhile: %w", store.ErrRace)
 // that case, it would come again as another message.
 func (a *Acceptor) commit(ctx context.Context, in *store.Intake, batch []*request) {
 	var t *transaction
-	err := a.Store.Tx(ctx, func(tx *sql.Tx) error {
+	limited, cancel := a.limited(ctx)
+	defer cancel()
+	err := a.Store.Tx(limited, func(tx *sql.Tx) error {
 		t = &transaction{a: a, tx: tx, rows: in.In(tx), now: a.Now(), accounts: make(map[string]*ledger)}
-		return t.run(ctx, batch)
+		return t.run(limited, batch)
 	})
 	switch {
 	case err == nil:
@@ -45,11 +47,26 @@ func (a *Acceptor) commit(ctx context.Context, in *store.Intake, batch []*reques
 		batch[0].answer <- answer{err: fmt.Errorf("accept: %w", err)}
 	default:
 		a.Log.Warn("accept one by one", "batch", len(batch), "error", err)
+		again, cancel := a.limited(ctx) // all of them together: nobody waits for a database that is away
+		defer cancel()
 		for _, r := range batch {
 			r.lost = r.lost || a.Store.Lost(err)
-			a.commit(ctx, in, []*request{r})
+			a.commit(again, in, []*request{r})
 		}
 	}
+}
+
+// commitLimit bounds one transaction of acceptance.
+const commitLimit = time.Minute
+
+// limited bounds a transaction where a network lies before the database: one
+// that swallows the answer would hold the only connection that writes for as
+// long as TCP tries, a quarter of an hour.
+func (a *Acceptor) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !a.Store.Shared() {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, a.limit)
 }
 
 // wake is apart from commit because what was accepted stays accepted, even if
