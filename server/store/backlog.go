@@ -168,7 +168,8 @@ func (s *Store) Hold(ctx context.Context, tx *sql.Tx, f Selection) (int64, error
 }
 
 // Release undoes Hold: the selected recipients are due at next, or when their
-// sender wanted them to leave, if that is later.
+// sender wanted them to leave, if that is later. From then on they count as
+// made: after a long hold they would be too old for a second attempt.
 func (s *Store) Release(ctx context.Context, tx *sql.Tx, f Selection, next time.Time) (int64, error) {
 	if f.Domain == "" {
 		if err := setHeld(ctx, tx, f, 0); err != nil {
@@ -176,7 +177,8 @@ func (s *Store) Release(ctx context.Context, tx *sql.Tx, f Selection, next time.
 		}
 	}
 	args := []any{Micros(next), Micros(Parked)}
-	return exec(ctx, tx, "release recipients", `UPDATE deliveries SET next_at = CASE WHEN created_at > $1 THEN created_at ELSE $1 END WHERE id IN
+	const at = `CASE WHEN created_at > $1 THEN created_at ELSE $1 END`
+	return exec(ctx, tx, "release recipients", `UPDATE deliveries SET next_at = `+at+`, created_at = `+at+` WHERE id IN
 		(SELECT d.id FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.status = 'queued' AND d.next_at >= $2 AND m.held = 0 AND `+f.where(&args)+`)`, args)
 }
 

@@ -131,3 +131,28 @@ func testHoldOutlastsDeferral(t *testing.T, dsn string) {
 		t.Errorf("due at %v", at)
 	}
 }
+
+// Mail that was held for weeks, and is released, may be put off as any other.
+func TestReleaseAfterWeeks(t *testing.T) { storetest.Each(t, testReleaseAfterWeeks) }
+
+func testReleaseAfterWeeks(t *testing.T, dsn string) {
+	s := openTest(t, dsn, t.TempDir())
+	queued(t, s, "m1", "l", "x.example", 1, noon)
+	late := noon.AddDate(0, 0, 20)
+	inTx(t, s, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := s.Hold(ctx, tx, Selection{MessageID: "m1"}); err != nil {
+			return err
+		}
+		_, err := s.Release(ctx, tx, Selection{MessageID: "m1"}, late)
+		return err
+	})
+	l := LaneDeferral{DueQuery: DueQuery{Lane: "l", Now: late}, Code: 451, Reply: "greylisted", At: late, Steps: []time.Duration{time.Minute, time.Hour}, MaxAge: 5 * 24 * time.Hour}
+	inTx(t, s, func(ctx context.Context, tx *sql.Tx) error { return s.DeferLane(ctx, tx, l) })
+	if status, _, _, attempts := state(t, s, 1); status != "queued" || attempts != 1 {
+		t.Errorf("%s after %d attempts", status, attempts)
+	}
+	d, err := s.NextDue(t.Context(), DueQuery{Lane: "l", Now: late.Add(time.Hour)})
+	if err != nil || !d.Recipients[0].CreatedAt.Equal(late) {
+		t.Errorf("got %+v, %v", d, err)
+	}
+}
