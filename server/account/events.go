@@ -107,11 +107,15 @@ func (r Rows) begin(p Plan, o Order, id string, start time.Time) []Subscription 
 }
 
 // upgrade ends the subscription in force now and puts another in its place;
-// the contract's end stays.
+// the contract's end stays. One that money came for must be larger still:
+// another order may have been paid first.
 func (r Rows) upgrade(c Catalogue, p Plan, o Order, id string, now time.Time) ([]Subscription, error) {
-	old, _, err := r.upgradable("activate", c, p, now)
+	old, had, err := r.upgradable("activate", c, p, now)
 	if err != nil {
 		return nil, err
+	}
+	if o.Price > 0 && p.Allowance() <= had.Allowance() {
+		return nil, refuse("activate", NotLarger, "%q is not larger than %q, which is in force by now", p.Name, had.Name)
 	}
 	s := old
 	s.ID, s.OrderID, s.Plan, s.Start = id, o.ID, p.Name, now

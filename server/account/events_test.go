@@ -70,6 +70,40 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradeOvertaken: two upgrades are ordered, and the larger is paid first.
+// The money for the other is recorded, and takes nothing away.
+func TestUpgradeOvertaken(t *testing.T) {
+	now := at(t, "2026-05-20T09:00:00Z")
+	r := owner(t, "entry", "UTC", at(t, "2026-03-10T09:00:00Z"))
+	for _, plan := range []string{"standard", "mega"} {
+		o, err := r.NewOrder(Default(), Wish{ID: plan, Kind: OrderUpgrade, Plan: plan}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Orders = append(r.Orders, o)
+	}
+	for _, id := range []string{"mega", "standard"} {
+		o, err := r.order("test", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := r.Pay(Default(), Payment{ID: id, OrderID: id, Amount: o.Price, Currency: "EUR"}, "s-"+id, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, now = r.Apply(c), now.Add(time.Hour)
+	}
+	if s, _ := InForce(r.Subscriptions, now); s.Plan != "mega" {
+		t.Errorf("the plan is %q", s.Plan)
+	}
+	if o, err := r.order("test", "standard"); err != nil || o.State != OrderPaid {
+		t.Errorf("the order is %s, %v", o.State, err)
+	}
+	if _, back, err := r.RefundPaid("standard", now); err != nil || back == 0 {
+		t.Errorf("given back %d, %v", back, err)
+	}
+}
+
 func TestRenewal(t *testing.T) {
 	start, end := at(t, "2026-03-10T09:00:00Z"), at(t, "2027-03-10T09:00:00Z")
 	r := owner(t, "standard", "UTC", start)
