@@ -108,7 +108,7 @@ func doubtTest(t *testing.T, api *fakeAPI) *senderTest {
 // until waits for real time to bring what the test wants.
 func (b *senderTest) until(what string, ok func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			b.t.Fatalf("%s: did not happen", what)
 		}
