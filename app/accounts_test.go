@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,11 +14,7 @@ import (
 // Why an account is not stored: each cause has a sentence and an action of its
 // own, and nothing is changed.
 func TestSetAccountSaysWhatIsWrong(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
+	const closed = "tls://127.0.0.1:1" // no other program is ever given this port
 	for _, c := range []struct {
 		name             string
 		options          apptest.Options
@@ -34,7 +29,7 @@ func TestSetAccountSaysWhatIsWrong(t *testing.T) {
 			"certificate is not trusted", "Check this computer's clock"},
 		{"certificate of another", apptest.Options{Certificate: apptest.OtherName}, func(*engineTest, *AccountInput) {},
 			"certificate is not trusted", "Check this computer's clock"},
-		{"nobody answers", apptest.Options{}, func(_ *engineTest, in *AccountInput) { in.Endpoints = []string{"tls://" + closed.Addr().String()} },
+		{"nobody answers", apptest.Options{}, func(_ *engineTest, in *AccountInput) { in.Endpoints = []string{closed} },
 			"cannot be reached", "Check the server's name and the network"},
 		{"no such server", apptest.Options{}, func(_ *engineTest, in *AccountInput) { in.Endpoints = []string{"tls://nobody.invalid:465"} },
 			"cannot be reached", "Check the server's name and the network"},

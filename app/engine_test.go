@@ -122,7 +122,7 @@ func (e *engineTest) closed() {
 // until waits for a State as wanted.
 func (e *engineTest) until(what string, ok func(State) bool) State {
 	e.t.Helper()
-	ctx, cancel := context.WithTimeout(e.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(e.t.Context(), time.Minute)
 	defer cancel()
 	var last State
 	for last = range e.Watch(ctx) {

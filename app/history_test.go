@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 	_ "time/tzdata" // the tests need zones whatever the system has
 
@@ -102,9 +103,20 @@ func TestSpansCoverTheTime(t *testing.T) {
 	})
 }
 
+// TestSent stands in a bubble: the hour must not turn between what is stored
+// and what is asked.
 func TestSent(t *testing.T) {
-	e := newEngineTest(t, engineOptions{})
-	e.closed()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngineTest(t, engineOptions{pipe: true})
+		defer e.cfg.Secrets.Close()
+		defer e.Close()
+		time.Sleep(30 * time.Minute) // the bubble's clock begins at midnight
+		sentSpans(t, e)
+	})
+}
+
+func sentSpans(t *testing.T, e *engineTest) {
+	t.Helper()
 	now := time.Now()
 	finish := func(id mail.JobID, at time.Time, statuses ...mail.Status) {
 		t.Helper()

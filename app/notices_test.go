@@ -22,7 +22,10 @@ func TestNoticesAreShownUntilTheyAreSeen(t *testing.T) {
 	}
 	e := newEngineTest(t, engineOptions{api: api})
 	e.run()
-	s := e.until("the notices", func(s State) bool { return len(s.Notices) > 0 })
+	s := e.until("the notices, and the end of the refresh that read them", func(s State) bool {
+		q, err := e.Engine.reports.Quota(t.Context(), "office")
+		return len(s.Notices) > 0 && err == nil && !q.Stale
+	})
 	if diff := cmp.Diff([]NoticeState{
 		{Account: "office", ID: 2, At: at.Add(2 * time.Hour), Severity: "critical", Subject: "held", Body: "Call us."},
 		{Account: "office", ID: 3, At: at.Add(time.Hour), Severity: "warning", Subject: "90 %"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -67,9 +68,9 @@ func TestPartnerCalls(t *testing.T) {
 
 // TestPartnerPasswordIsAskedForOnce: also where calls are repeated.
 func TestPartnerPasswordIsAskedForOnce(t *testing.T) {
-	asked := 0
+	var asked atomic.Int32
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked++
+		asked.Add(1)
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	defer srv.Close()
@@ -77,8 +78,8 @@ func TestPartnerPasswordIsAskedForOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.ResetPassword(t.Context(), "A"); !errors.Is(err, ErrUnavailable) || asked != 1 {
-		t.Errorf("asked %d times, %v", asked, err)
+	if _, err := p.ResetPassword(t.Context(), "A"); !errors.Is(err, ErrUnavailable) || asked.Load() != 1 {
+		t.Errorf("asked %d times, %v", asked.Load(), err)
 	}
 	if _, err := NewPartner(Options{BaseURL: "http://relay.example"}); err == nil {
 		t.Error("a partner's token over plain HTTP")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,15 +210,15 @@ func TestUnreadableAnswers(t *testing.T) {
 
 // TestNothingIsRepeated counts the requests of a call that fails.
 func TestNothingIsRepeated(t *testing.T) {
-	requests := 0
+	var requests atomic.Int32
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		requests++
+		requests.Add(1)
 		panic(http.ErrAbortHandler)
 	}))
 	defer srv.Close()
 	_, err := client(t, srv).CloseBatches(t.Context(), []string{"k"})
-	if err == nil || requests != 1 {
-		t.Errorf("%v after %d requests", err, requests)
+	if err == nil || requests.Load() != 1 {
+		t.Errorf("%v after %d requests", err, requests.Load())
 	}
 	if strings.Contains(err.Error(), srv.URL) {
 		t.Errorf("the error tells the address: %v", err)

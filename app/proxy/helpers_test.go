@@ -235,7 +235,7 @@ func dial(t testing.TB, s *Server) net.Conn {
 func noLeaks(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
-		deadline := time.Now().Add(10 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		for {
 			buf := make([]byte, 1<<20)
 			all := string(buf[:runtime.Stack(buf, true)])

@@ -38,7 +38,7 @@ func occupy(t *testing.T) (port string, v4, v6 net.Listener) {
 // until waits until the server's state is as wanted, woken by Changed.
 func until(t *testing.T, s *Server, changed <-chan struct{}, ok func([]Listener) bool) []Listener {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		if l := s.Listeners(); ok(l) {
 			return l

@@ -37,7 +37,7 @@ func (s *stumbles) wait(t *testing.T) {
 	t.Helper()
 	select {
 	case <-s.come:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("nothing was told beside %q", s.reasons())
 	}
 }

@@ -27,9 +27,9 @@ func TestOverTCP(t *testing.T) {
 	follow := func(c *Cache) *Follower {
 		return c.Follower(Account{Name: "office", Client: a.client, Changed: func() { signal(changed) }})
 	}
-	until := func(c *Cache, n int) {
+	until := func(c *Cache, n int) { // n events, and the facts, which are read beside them
 		t.Helper()
-		for len(stored(t, c)) < n {
+		for len(stored(t, c)) < n || !c.fresh("office", partFacts) {
 			<-changed
 		}
 	}
@@ -50,7 +50,6 @@ func TestOverTCP(t *testing.T) {
 	}
 	f := follow(c)
 	stop = run(t, f)
-	defer stop()
 	until(c, 30)
 	if err := f.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
@@ -59,6 +58,7 @@ func TestOverTCP(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", d)
 	}
 	checkFacts(t, c)
+	stop() // a refresh of its own at this moment would tell it, too
 	if err := f.Seen(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}

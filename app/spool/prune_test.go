@@ -3,6 +3,7 @@ package spool
 import (
 	"context"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 )
@@ -29,17 +30,36 @@ func history(t *testing.T, s *Spool, n int) {
 	}
 }
 
+// heldBetween is a context of a prune that waits before its next transaction
+// from the time on that stop is closed, until goOn is.
+type heldBetween struct {
+	context.Context
+	stop, goOn <-chan struct{}
+}
+
+// Err is asked before each transaction.
+func (h heldBetween) Err() error {
+	select {
+	case <-h.stop:
+		<-h.goOn
+	default:
+	}
+	return h.Context.Err()
+}
+
 // TestPruneInSmallSteps prunes 100,000 jobs: no transaction is large, mail gets
 // in between, and the memory does not grow with what is pruned.
 func TestPruneInSmallSteps(t *testing.T) {
-	jobs := max(100_000/sampled, 16_000) // with fewer, pruning ends before a message can come in
+	jobs := max(100_000/sampled, 16_000)
 	s := openAt(t, options(memoryDir(t)))
 	history(t, s, jobs)
 	runtime.GC()
 	var before, peak runtime.MemStats
 	runtime.ReadMemStats(&before)
 	commits, changed, largest := 0, 0, 0
-	half := make(chan struct{})
+	half, taken := make(chan struct{}), make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(taken) })
+	defer goOn()
 	count := func(t *tx) int {
 		n := 0
 		if err := t.row(`SELECT total_changes()`, nil, &n); err != nil {
@@ -63,7 +83,7 @@ func TestPruneInSmallSteps(t *testing.T) {
 	}
 	pruned := make(chan int)
 	go func() {
-		n, err := s.Prune(context.Background(), start)
+		n, err := s.Prune(heldBetween{context.Background(), half, taken}, start)
 		if err != nil {
 			t.Errorf("prune: %v", err)
 		}
@@ -76,6 +96,7 @@ func TestPruneInSmallSteps(t *testing.T) {
 	if left == 0 {
 		t.Error("the message came in only after all was pruned")
 	}
+	goOn()
 	if n := <-pruned; n != jobs {
 		t.Errorf("%d jobs pruned", n)
 	}

@@ -331,8 +331,7 @@ func TestNoEndpoints(t *testing.T) {
 
 func TestClosedPort(t *testing.T) {
 	r := apptest.NewRelay(t, apptest.Options{})
-	cfg := config(t, r, r.StartTLS(), r.TLS())
-	r.Close()
+	cfg := config(t, r, "starttls://127.0.0.1:1", "tls://127.0.0.1:1") // no other program is ever given this port
 	s, err := Connect(t.Context(), cfg)
 	if got := reason(t, s, err); got != "unreachable" || !strings.Contains(err.(*ConnectError).Hold.Detail, "blocked") {
 		t.Errorf("got %s %v", got, err)
