@@ -133,9 +133,10 @@ type Waiting struct {
 // first.
 func (s *Store) EachWaiting(ctx context.Context, f Selection, fn func(Waiting)) error {
 	var args []any
+	chosen := f.where(&args)
 	rows, err := s.read.QueryContext(ctx, `SELECT d.message_id, d.account_id, coalesce(a.name, ''), d.recipient, d.attempts, d.created_at, d.next_at, m.held, d.code, d.enhanced, d.reply
 		FROM deliveries d JOIN messages m ON m.id = d.message_id LEFT JOIN accounts a ON a.id = d.account_id
-		WHERE d.status IN ('queued', 'in_data') AND `+f.where(&args)+` ORDER BY d.id`, args...)
+		WHERE d.status IN ('queued', 'in_data') AND `+chosen+` ORDER BY d.id`, args...)
 	if err != nil {
 		return fmt.Errorf("list queue: %w", err)
 	}
@@ -163,8 +164,9 @@ func (s *Store) Hold(ctx context.Context, tx *sql.Tx, f Selection) (int64, error
 		}
 	}
 	args := []any{Micros(Parked)}
+	chosen := f.where(&args)
 	return exec(ctx, tx, "hold recipients", `UPDATE deliveries SET next_at = $1 WHERE id IN
-		(SELECT d.id FROM deliveries d WHERE d.status = 'queued' AND `+f.where(&args)+`)`, args)
+		(SELECT d.id FROM deliveries d WHERE d.status = 'queued' AND `+chosen+`)`, args)
 }
 
 // Release undoes Hold: the selected recipients are due at next, or when their
@@ -177,9 +179,10 @@ func (s *Store) Release(ctx context.Context, tx *sql.Tx, f Selection, next time.
 		}
 	}
 	args := []any{Micros(next), Micros(Parked)}
+	chosen := f.where(&args)
 	const at = `CASE WHEN created_at > $1 THEN created_at ELSE $1 END`
 	return exec(ctx, tx, "release recipients", `UPDATE deliveries SET next_at = `+at+`, created_at = `+at+` WHERE id IN
-		(SELECT d.id FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.status = 'queued' AND d.next_at >= $2 AND m.held = 0 AND `+f.where(&args)+`)`, args)
+		(SELECT d.id FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.status = 'queued' AND d.next_at >= $2 AND m.held = 0 AND `+chosen+`)`, args)
 }
 
 // Park takes a held message out of its lanes' way. One that was released since
@@ -205,26 +208,30 @@ func (s *Store) Drop(ctx context.Context, tx *sql.Tx, f Selection, o Outcome) (i
 	cond := func(args *[]any) string { return `d.status = 'queued' AND ` + f.where(args) }
 	if s.dialect.postgres {
 		var args []any
-		ids, err := s.pin(ctx, tx, skipLocked, cond(&args), args)
+		chosen := cond(&args)
+		ids, err := s.pin(ctx, tx, skipLocked, chosen, args)
 		if err != nil {
 			return 0, err
 		}
 		cond = func(args *[]any) string { return `d.id = ANY(` + holders(args, []any{ids}) + `)` }
 	}
 	args := []any{"failed", o.Code, o.Enhanced, o.Reply, Micros(o.At)}
-	if err := s.addEvents(ctx, tx, cond(&args), args); err != nil {
+	chosen := cond(&args)
+	if err := s.addEvents(ctx, tx, chosen, args); err != nil {
 		return 0, err
 	}
 	args = []any{o.Code, o.Enhanced, o.Reply, Micros(o.At)}
+	chosen = cond(&args)
 	return exec(ctx, tx, "drop recipients", `UPDATE deliveries SET status = 'failed', code = $1, enhanced = $2, reply = $3, next_at = $4, done_at = $4 WHERE id IN
-		(SELECT d.id FROM deliveries d WHERE `+cond(&args)+`)`, args)
+		(SELECT d.id FROM deliveries d WHERE `+chosen+`)`, args)
 }
 
 // setHeld marks the messages that have selected recipients waiting.
 func setHeld(ctx context.Context, tx *sql.Tx, f Selection, held int) error {
 	args := []any{held}
+	chosen := f.where(&args)
 	_, err := exec(ctx, tx, "mark messages", `UPDATE messages SET held = $1 WHERE held <> $1 AND id IN
-		(SELECT d.message_id FROM deliveries d WHERE d.status IN ('queued', 'in_data') AND `+f.where(&args)+`)`, args)
+		(SELECT d.message_id FROM deliveries d WHERE d.status IN ('queued', 'in_data') AND `+chosen+`)`, args)
 	return err
 }
 

@@ -25,19 +25,22 @@ func (s *Store) CancelRecipients(ctx context.Context, tx *sql.Tx, accountID, mes
 			return 0, err
 		}
 		var args []any
-		ids, err := s.pin(ctx, tx, skipLocked, cond(&args), args)
+		chosen := cond(&args)
+		ids, err := s.pin(ctx, tx, skipLocked, chosen, args)
 		if err != nil {
 			return 0, err
 		}
 		cond = func(args *[]any) string { return `d.id = ANY(` + holders(args, []any{ids}) + `)` }
 	}
 	args := []any{Cancelled, 0, "", "taken back by the sender", Micros(at)}
-	if err := s.addEvents(ctx, tx, cond(&args), args); err != nil {
+	chosen := cond(&args)
+	if err := s.addEvents(ctx, tx, chosen, args); err != nil {
 		return 0, err
 	}
 	args = []any{Micros(at)}
+	chosen = cond(&args)
 	return exec(ctx, tx, "cancel recipients", `UPDATE deliveries SET status = 'cancelled', next_at = $1, done_at = $1
-		WHERE id IN (SELECT d.id FROM deliveries d WHERE `+cond(&args)+`)`, args)
+		WHERE id IN (SELECT d.id FROM deliveries d WHERE `+chosen+`)`, args)
 }
 
 // CloseKey closes a key within a transaction, unless it has a row.

@@ -229,7 +229,8 @@ func (s *Store) MarkInData(ctx context.Context, tx *sql.Tx, ids []int64, now tim
 		return false, err
 	}
 	args := []any{s.node, Micros(now)}
-	n, err := exec(ctx, tx, "mark recipients", `UPDATE deliveries SET status = 'in_data', node = $1 WHERE id IN (`+holders(&args, ids)+`) AND status = 'queued' AND next_at <= $2
+	chosen := holders(&args, ids)
+	n, err := exec(ctx, tx, "mark recipients", `UPDATE deliveries SET status = 'in_data', node = $1 WHERE id IN (`+chosen+`) AND status = 'queued' AND next_at <= $2
 		AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = deliveries.message_id AND m.held <> 0)`, args)
 	return n == int64(len(ids)), err
 }
@@ -260,11 +261,12 @@ const mine = `(status = 'queued' OR status = 'in_data' AND node = $1)`
 func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) (int64, error) {
 	if s.dialect.postgres && len(o.IDs) > 0 {
 		args := []any{s.node}
+		ids := holders(&args, o.IDs)
 		err := orderIDs(ctx, s.dialect, tx) // before the rows: so does who takes over
 		if err != nil {
 			return 0, err
 		}
-		if o.IDs, err = s.pin(ctx, tx, "", mine+` AND id IN (`+holders(&args, o.IDs)+`)`, args); err != nil {
+		if o.IDs, err = s.pin(ctx, tx, "", mine+` AND id IN (`+ids+`)`, args); err != nil {
 			return 0, err
 		}
 	}
@@ -280,17 +282,19 @@ func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) (int64,
 		done, next = Micros(o.At), Micros(o.At)
 	}
 	args := []any{event, o.Code, o.Enhanced, o.Reply, Micros(o.At)}
-	if err := s.addEvents(ctx, tx, `d.id IN (`+holders(&args, o.IDs)+`) AND d.status IN ('queued', 'in_data')`+news, args); err != nil {
+	ids := holders(&args, o.IDs)
+	if err := s.addEvents(ctx, tx, `d.id IN (`+ids+`) AND d.status IN ('queued', 'in_data')`+news, args); err != nil {
 		return 0, err
 	}
 	args = []any{o.Status, o.Code, o.Enhanced, o.Reply, o.Remote, number(o.MaybeDup), next, done}
+	ids = holders(&args, o.IDs)
 	when := `$7`
 	if o.Status == "queued" { // who was put off by a hold since is not due sooner for having been tried
 		when = `CASE WHEN status = 'queued' AND next_at > $7 THEN next_at ELSE $7 END`
 	}
 	return exec(ctx, tx, "write outcome", `UPDATE deliveries SET status = $1, node = '', code = $2, enhanced = $3, reply = $4, remote = $5,
 		maybe_dup = CASE WHEN $6 = 1 THEN 1 ELSE maybe_dup END, next_at = `+when+`, done_at = $8, attempts = attempts + 1
-		WHERE id IN (`+holders(&args, o.IDs)+`) AND status IN ('queued', 'in_data')`, args)
+		WHERE id IN (`+ids+`) AND status IN ('queued', 'in_data')`, args)
 }
 
 // Requeue puts recipients back that were not attempted, due at next, and tells
@@ -298,8 +302,9 @@ func (s *Store) WriteOutcome(ctx context.Context, tx *sql.Tx, o Outcome) (int64,
 // put off.
 func (s *Store) Requeue(ctx context.Context, tx *sql.Tx, ids []int64, next time.Time) (int64, error) {
 	args := []any{s.node, Micros(next)}
+	chosen := holders(&args, ids)
 	return exec(ctx, tx, "requeue recipients", `UPDATE deliveries SET status = 'queued', node = '', next_at = $2
-		WHERE id IN (`+holders(&args, ids)+`) AND (status = 'queued' AND next_at <= $2 OR status = 'in_data' AND node = $1)`, args)
+		WHERE id IN (`+chosen+`) AND (status = 'queued' AND next_at <= $2 OR status = 'in_data' AND node = $1)`, args)
 }
 
 // inData repeats the condition of the index deliveries_open, without which
