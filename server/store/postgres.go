@@ -81,6 +81,7 @@ func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout <= 0 {
 		c.ConnectTimeout = connectTimeout
 	}
+	c.DialFunc = dialer().DialContext
 	return c, nil
 }
 
