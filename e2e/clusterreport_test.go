@@ -29,7 +29,7 @@ price = 100
 // is over, and everybody is told exactly once.
 func TestKillTheNodeThatReports(t *testing.T) {
 	t.Parallel()
-	const lease, customers = 5 * time.Second, 12
+	const lease, customers = 15 * time.Second, 12 // while it lasts, a pass that waits is known to be under way
 	catalogue := filepath.Join(t.TempDir(), "plans.toml")
 	if err := os.WriteFile(catalogue, []byte(tinyPlans), 0o600); err != nil {
 		t.Fatal(err)
@@ -70,11 +70,11 @@ func TestKillTheNodeThatReports(t *testing.T) {
 	until(t, "the pass waits for the seventh account", func() bool {
 		return counted(t, db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
 	})
-	far.WaitRecipients(t, 2*customers+6, time.Minute)
-	until(t, "what was told is out", func() bool { return counted(t, db, `SELECT count(*) FROM deliveries WHERE status <> 'delivered'`) == 0 })
 	if out, code := report(t, other); code == 0 || !strings.Contains(out, "at this moment") {
 		t.Errorf("a pass beside another: exit code %d, %q", code, out)
 	}
+	far.WaitRecipients(t, 2*customers+6, time.Minute)
+	until(t, "what was told is out", func() bool { return counted(t, db, `SELECT count(*) FROM deliveries WHERE status <> 'delivered'`) == 0 })
 	victim.Relay.Kill()
 	if code := <-run; code == 0 {
 		t.Error("a pass that was killed says that it was made")

@@ -16,6 +16,7 @@ func TestKillTheCompanion(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{RPM: 12000, Plan: "unlimited-standard"})
 	w.Far.Set(func(f *world.Far) { f.DelayDot = 20 * time.Millisecond })
+	factsKnown(w)
 	var to []string
 	for _, id := range []string{"k1", "k2"} {
 		more := world.Addresses(500, id, "dst.invalid")
@@ -38,6 +39,7 @@ func TestKillTheRelay(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{RPM: 12000, Plan: "unlimited-standard"})
 	w.Far.Set(func(f *world.Far) { f.DelayDot = 300 * time.Millisecond }) // so that kills come between the dot and its answer
+	factsKnown(w)
 	to := world.Addresses(1000, "r", "dst.invalid")
 	w.MustSend("news@example.com", to[:500], world.Message("one", 5000))
 	w.MustSend("news@example.com", to[500:], world.Message("two", 5000))

@@ -138,9 +138,7 @@ func TestKilledAroundReports(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{Limits: `max_message = "1MB"`, RPM: 3000})
 	w.Far.Set(func(f *world.Far) { f.DelayDot = 20 * time.Millisecond })
-	// A batch that is begun before the companion has learned the name of the
-	// relay's store, and cut off, is left to a person.
-	w.Until(20*time.Second, "the relay's facts", func(world.Status) bool { return logHas(w, "the relay's reports are read", "part=facts") })
+	factsKnown(w)
 	var senders []string
 	for i := range 24 {
 		from := fmt.Sprintf("sender%d@example.com", i)

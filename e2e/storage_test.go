@@ -53,7 +53,7 @@ func TestFolderBecomesReadOnly(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "451") && !strings.HasPrefix(err.Error(), "452") {
 		t.Fatalf("got %v, want 451 or 452", err)
 	}
-	s := w.Until(10*time.Second, "read-only", func(s world.Status) bool { return !s.Spool.OK })
+	s := w.Until(30*time.Second, "read-only", func(s world.Status) bool { return !s.Spool.OK })
 	if s.State != "attention" || !strings.Contains(s.Spool.Sentence, "cannot be written") || s.Action == "" {
 		t.Errorf("status %+v", s)
 	}

@@ -66,7 +66,7 @@ func TestMailProgramsUseEncryption(t *testing.T) {
 	if err == nil || !strings.Contains(string(out), "certificate") {
 		t.Errorf("curl trusts anybody: %v, %s", err, out)
 	}
-	w.Until(10*time.Second, "the program is told of", func(s world.Status) bool { return s.Refused != nil && s.Refused.Reason == "certificate_refused" })
+	w.Until(30*time.Second, "the program is told of", func(s world.Status) bool { return s.Refused != nil && s.Refused.Reason == "certificate_refused" })
 
 	// The authority stays the same over a restart.
 	w.Companion.Stop(t)

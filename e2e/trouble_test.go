@@ -34,6 +34,14 @@ func logHas(w *world.World, parts ...string) bool {
 	return false
 }
 
+// factsKnown waits for what a companion that is to be cut off must know: a batch
+// that is begun before it has learned the name of the relay's store, and cut
+// off, is left to a person.
+func factsKnown(w *world.World) {
+	w.T.Helper()
+	w.Until(time.Minute, "the relay's facts", func(world.Status) bool { return logHas(w, "the relay's reports are read", "part=facts") })
+}
+
 // trouble hands one message in, expects the hold with its own sentence, mends
 // the cause, and expects the message to leave once.
 func trouble(w *world.World, reason, sentence string, mend func()) {
@@ -126,13 +134,13 @@ func TestFullQuota(t *testing.T) {
 
 func TestBusyPort(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	taken, err := net.Listen("tcp", world.Free(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
 	w := world.New(t, world.Options{Listen: taken.Addr().String()})
-	s := w.Until(10*time.Second, "busy port", func(s world.Status) bool { return s.State == "attention" })
+	s := w.Until(30*time.Second, "busy port", func(s world.Status) bool { return s.State == "attention" })
 	l := s.Listen[0]
 	if l.OK || !strings.Contains(l.Sentence, "in use") || l.Action == "" || l.Offered == "" || l.Offered == taken.Addr().String() {
 		t.Errorf("listener %+v", l)
@@ -167,7 +175,7 @@ func TestFullDisk(t *testing.T) {
 	if refused == nil || !strings.Contains(refused.Error(), "452") || len(kept) == 0 {
 		t.Fatalf("%d taken, then %v; want 452", len(kept), refused)
 	}
-	s := w.Until(10*time.Second, "full", func(s world.Status) bool { return !s.Spool.OK })
+	s := w.Until(30*time.Second, "full", func(s world.Status) bool { return !s.Spool.OK })
 	want := "The spool is full"
 	if mounted {
 		want = "The disk is full"

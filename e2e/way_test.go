@@ -77,7 +77,7 @@ func TestNewsletterGoesOutInBatches(t *testing.T) {
 	if u.Emails != 500 || u.Bytes != int64(500*atRelay) || u.Stale {
 		t.Errorf("usage says %+v, want 500 e-mails and %d bytes", u, 500*atRelay)
 	}
-	s := w.Until(10*time.Second, "idle", func(s world.Status) bool { return s.State == "idle" })
+	s := w.Until(30*time.Second, "idle", func(s world.Status) bool { return s.State == "idle" })
 	if s.Accounts[0].Recipients != 0 {
 		t.Errorf("%d recipients still queued", s.Accounts[0].Recipients)
 	}

@@ -26,7 +26,7 @@ func withMail(t *testing.T) place {
 func (p place) mails(n int) (all []*mail.Message) {
 	p.t.Helper()
 	var files []string
-	for end := time.Now().Add(20 * time.Second); len(files) < n; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(files) < n; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			p.t.Fatalf("%d mails, want %d", len(files), n)
 		}

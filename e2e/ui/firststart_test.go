@@ -19,7 +19,7 @@ func TestFirstStart(t *testing.T) {
 	for _, build := range []string{world.Release, world.Debug} {
 		t.Run(build, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t, offer{world: world.Options{Fresh: true, Window: build, Auth: "required", RPM: 600}})
+			d := newDesk(t, offer{world: world.Options{Fresh: true, Window: build, Auth: "required", RPM: 200}}) // slow enough to be looked at
 			d.open()
 			d.enterAccount()
 			d.connectMailProgram()

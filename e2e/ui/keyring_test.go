@@ -110,7 +110,7 @@ func TestVanishedKeyring(t *testing.T) {
 	d.keyring.Stop()
 	to := []string{"one@dst.invalid", "two@dst.invalid"}
 	d.MustSend("me@example.com", to[:1], world.Message("vanished", 300))
-	d.Until(10*time.Second, "taken", func(s world.Status) bool { return s.Accounts[0].Messages == 1 || len(d.Far.Transactions()) == 1 })
+	d.Until(30*time.Second, "taken", func(s world.Status) bool { return s.Accounts[0].Messages == 1 || len(d.Far.Transactions()) == 1 })
 	d.quit()
 	d.open()
 	d.MustSend("me@example.com", to[1:], world.Message("after the restart", 300))

@@ -16,7 +16,7 @@ import (
 // and does, a click, and the notification at the end of a newsletter.
 func TestTray(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, offer{world: world.Options{RPM: 1200}})
+	d := newDesk(t, offer{world: world.Options{RPM: 300}}) // slow enough to be seen under way
 	d.open()
 	item := d.watcher.WaitItem()
 	idle := d.icon(item)
@@ -31,7 +31,7 @@ func TestTray(t *testing.T) {
 
 	d.choose(item, "Pause sending")
 	item.WaitMenu("Resume sending", func(m *hosttest.MenuItem) bool { return has(m, "Resume sending") && has(m, "Sending is paused.") })
-	d.Until(10*time.Second, "paused", func(s world.Status) bool { return s.State == "paused" })
+	d.Until(30*time.Second, "paused", func(s world.Status) bool { return s.State == "paused" })
 	hosttest.Eventually(t, "another icon for paused", func() bool { return d.icon(item) != idle })
 
 	d.hide()

@@ -94,7 +94,7 @@ func TestFullQuota(t *testing.T) {
 
 func TestBusyPort(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	taken, err := net.Listen("tcp", world.Free(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestBusyPort(t *testing.T) {
 	d.click("Use port")
 	d.see("Saved. Mail programs must use port")
 	d.shot("busy-port-mended")
-	s := d.Until(10*time.Second, "another port", func(s world.Status) bool { return s.Listen[0].OK })
+	s := d.Until(30*time.Second, "another port", func(s world.Status) bool { return s.Listen[0].OK })
 	if s.Listen[0].Address == taken.Addr().String() {
 		t.Error("still the same port")
 	}

@@ -11,6 +11,7 @@ package world
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -87,25 +88,44 @@ func Relay(t testing.TB, o Options) *World {
 	return w
 }
 
-// Free is an address that nobody listens on at the moment. The relay's ports
-// must stay the same over a restart, so port 0 does not do.
+// Free is an address that nobody listens on, kept for the test until it ends.
+// Ports must stay the same over a restart, so port 0 does not do: whoever asks
+// for that, or dials, may get a port that is free for the moment. These lie
+// below those that a system gives by itself, and the UDP port of the same
+// number tells other tests that one is taken.
 func Free(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
+		kept, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		ln, err := net.Listen("tcp", address)
+		if err != nil {
+			kept.Close()
+			continue
+		}
+		ln.Close()
+		t.Cleanup(func() { kept.Close() })
+		return address
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Path is a file in the test's folder.
 func (w *World) Path(name string) string { return filepath.Join(w.Dir, name) }
 
-// Write writes a file in the test's folder.
+// Write writes a file in the test's folder. A program that reads it meanwhile
+// finds what was there, or all of it.
 func (w *World) Write(name, text string) {
 	w.T.Helper()
-	if err := os.WriteFile(w.Path(name), []byte(text), 0o600); err != nil {
+	part := w.Path(name) + ".part"
+	if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
+		w.T.Fatal(err)
+	}
+	if err := os.Rename(part, w.Path(name)); err != nil {
 		w.T.Fatal(err)
 	}
 }
@@ -145,10 +165,10 @@ func (w *World) WriteCompanionConfig() {
 		auth = "off"
 	}
 	if listen == "" {
-		listen = "127.0.0.1:0"
-		if w.SMTP != "" { // the same port after a restart, as a user would have it
-			listen = w.SMTP
+		if w.SMTP == "" { // the same port after a restart, as a user would have it
+			w.SMTP = Free(w.T)
 		}
+		listen = w.SMTP
 	}
 	if rpm == 0 {
 		rpm = 600000

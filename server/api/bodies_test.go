@@ -220,7 +220,7 @@ func TestUploadTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	for at := int64(0); at < 100_000; { // until it is on the disk
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(time.Second / callsPerSecond) // nobody is told to wait who asks no more often
 		at, _ = r.head(token, sum)
 	}
 	at, _ := r.head(token, sum)

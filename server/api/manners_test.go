@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"servicesmtp.net/companion/server/store"
 )
 
@@ -172,7 +174,7 @@ func TestDevices(t *testing.T) {
 
 func TestAddressesAreHeldBack(t *testing.T) {
 	r := start(t, t.TempDir())
-	r.server.addresses = newLimitsOf(1, 3)
+	r.server.addresses = newLimitsOf(rate.Every(time.Hour), 3) // however slow the calls are, none comes back meanwhile
 	for i := range 5 {
 		resp, text := r.do("GET", "/account", "", nil)
 		want := 401

@@ -29,7 +29,7 @@ import (
 func TestMain(m *testing.M) {
 	before := runtime.NumGoroutine()
 	code := m.Run()
-	for range 100 {
+	for range 1000 {
 		if runtime.NumGoroutine() <= before {
 			break
 		}
@@ -222,10 +222,13 @@ func newScript(t *testing.T, scripts ...func(*script)) string {
 	return ln.Addr().String()
 }
 
-// short time-outs, for tests that wait for them.
-func short() Timeouts {
-	return Timeouts{Connect: time.Second, Command: 100 * time.Millisecond, Block: 100 * time.Millisecond, Dot: 100 * time.Millisecond, Whole: 400 * time.Millisecond}
-}
+// Time-outs for tests that wait for one of them. The others, and all where the
+// server answers, are those of service: a slow machine is no silent server.
+var (
+	commandEnds = Timeouts{Command: 2 * time.Second} // also waited for by commands that are answered
+	blockEnds   = Timeouts{Block: 100 * time.Millisecond}
+	dotEnds     = Timeouts{Dot: 100 * time.Millisecond}
+)
 
 func route(t *testing.T, c Config) Route {
 	t.Helper()

@@ -77,7 +77,14 @@ func TestTroubleAtEachStep(t *testing.T) {
 		{"354 after the dot", "dot", says("354 more"), "deferred 451 lost dup", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			conn := open(t, Config{Route: "smtp://" + newScript(t, upTo(c.step, c.then)), Timeouts: short()})
+			var ends Timeouts
+			if strings.HasPrefix(c.name, "hangs") || strings.HasPrefix(c.name, "421 at MAIL") { // what is said to RCPT is waited for
+				t.Parallel()
+				if ends = commandEnds; c.step == "dot" {
+					ends = dotEnds
+				}
+			}
+			conn := open(t, Config{Route: "smtp://" + newScript(t, upTo(c.step, c.then)), Timeouts: ends})
 			marked := false
 			// Longer than the buffers on the way, so that a server that closes in
 			// the middle is noticed before the dot.
@@ -100,7 +107,7 @@ func TestServerThatReadsNothing(t *testing.T) {
 	block := make(chan struct{})
 	defer close(block)
 	addr := newScript(t, upTo("DATA", func(s *script) { s.say("354 go"); <-block }))
-	conn := open(t, Config{Route: "smtp://" + addr, Timeouts: short()})
+	conn := open(t, Config{Route: "smtp://" + addr, Timeouts: blockEnds})
 	body := strings.Repeat(strings.Repeat("x", 998)+"\r\n", 30_000) // 30 MB: more than the system buffers
 	got := conn.Deliver(context.Background(), message(body, "b@far.example", "c@far.example"), yes)
 	if d := cmp.Diff(map[int64]string{1: "deferred 451 lost", 2: "deferred 451 lost"}, byID(got)); d != "" {
@@ -113,9 +120,7 @@ func TestServerThatReadsNothing(t *testing.T) {
 
 // A server may answer slowly, but not for longer than the whole may take.
 func TestWholeLimit(t *testing.T) {
-	limits := short()
-	limits.Command, limits.Whole = time.Hour, 200*time.Millisecond
-	conn := open(t, Config{Route: "smtp://" + newScript(t, upTo("RCPT2", func(s *script) { s.hang() })), Timeouts: limits})
+	conn := open(t, Config{Route: "smtp://" + newScript(t, upTo("RCPT2", func(s *script) { s.hang() })), Timeouts: Timeouts{Whole: 200 * time.Millisecond}})
 	got := conn.Deliver(context.Background(), message("a\r\n", "b@far.example", "c@far.example"), yes)
 	if d := cmp.Diff(map[int64]string{1: "deferred 451 lost", 2: "deferred 451 lost"}, byID(got)); d != "" {
 		t.Error(d)
@@ -141,7 +146,11 @@ func TestOpenTrouble(t *testing.T) {
 		{"550 to EHLO", func(s *script) { s.say("220 hi"); s.hear("EHLO"); s.say("550 no"); s.hang() }, 550},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := route(t, Config{Route: "smtp://" + newScript(t, c.then), Timeouts: short()}).Open(context.Background(), "smarthost")
+			var ends Timeouts
+			if c.name == "hangs" {
+				ends = commandEnds
+			}
+			_, err := route(t, Config{Route: "smtp://" + newScript(t, c.then), Timeouts: ends}).Open(context.Background(), "smarthost")
 			var open *OpenError
 			if !errors.As(err, &open) || open.Status != Deferred || open.Code != c.code {
 				t.Fatalf("got %v", err)

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	}
 	before := runtime.NumGoroutine()
 	code := storetest.Main(m)
-	for range 100 {
+	for range 1000 {
 		if runtime.NumGoroutine() <= before {
 			break
 		}

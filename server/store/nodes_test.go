@@ -13,7 +13,7 @@ import (
 	"servicesmtp.net/companion/server/store/storetest"
 )
 
-const testLease = 30 * time.Second
+const testLease = 10 * time.Minute // nobody renews it
 
 // joined opens a node on the database.
 func joined(t *testing.T, dsn, name string) *Store {

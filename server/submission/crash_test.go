@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -146,10 +147,15 @@ func TestKill(t *testing.T) {
 	for round := range 4 {
 		cmd, address := child(t, dir)
 		var wg sync.WaitGroup
+		enough := after(4)
 		for i := range all {
-			wg.Go(func() { all[i] = append(all[i], keepSending(address, i, round, all[i])...) })
+			wg.Go(func() { all[i] = append(all[i], keepSending(address, i, round, all[i], enough)...) })
 		}
-		time.AfterFunc(time.Duration(300+rand.IntN(500))*time.Millisecond, func() { cmd.Process.Kill() })
+		wg.Go(func() {
+			<-enough.reached // on a slow machine much later
+			time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond)
+			cmd.Process.Kill()
+		})
 		wg.Wait()  // each ends when the relay does
 		cmd.Wait() // it was killed: that is its error
 	}
@@ -170,9 +176,35 @@ func TestKill(t *testing.T) {
 	w.compare(t, all[:])
 }
 
+// answers are counted up to how many make a round worth it, of large messages
+// and of others.
+type answers struct {
+	large, small atomic.Int64
+	least        int64
+	reached      chan struct{} // closed then
+	once         sync.Once
+}
+
+func after(least int64) *answers { return &answers{least: least, reached: make(chan struct{})} }
+
+func (a *answers) count(m *mailing) {
+	if len(m.text) > 100_000 {
+		a.large.Add(1)
+	} else {
+		a.small.Add(1)
+	}
+	if a.large.Load() > 0 && a.small.Load() >= a.least {
+		a.end()
+	}
+}
+
+// end is also for a worker that does not get as far.
+func (a *answers) end() { a.once.Do(func() { close(a.reached) }) }
+
 // keepSending repeats what earlier rounds left open and then sends new
 // messages until the connection breaks.
-func keepSending(address string, worker, round int, earlier []*mailing) (made []*mailing) {
+func keepSending(address string, worker, round int, earlier []*mailing, enough *answers) (made []*mailing) {
+	defer enough.end()
 	c, err := connect(address)
 	if err != nil {
 		return nil
@@ -196,6 +228,7 @@ func keepSending(address string, worker, round int, earlier []*mailing) (made []
 		if m.hand(c) != nil {
 			return made
 		}
+		enough.count(m)
 	}
 }
 

@@ -51,6 +51,7 @@ type world struct {
 	tls    string // address with TLS from the first byte
 	plain  string // address with STARTTLS
 	log    *record
+	now    func() time.Time   // of plans and acceptance; nil: time.Now
 	cancel context.CancelFunc // tells Run to stop
 	stop   func()             // ends everything and waits
 }
@@ -60,6 +61,7 @@ type options struct {
 	dir          string
 	config       func(*Config)
 	authenticate func(ctx context.Context, l Login) (string, error)
+	now          func() time.Time
 }
 
 // record keeps the log, so that tests can look for what must not be in it.
@@ -86,13 +88,13 @@ func newWorld(t testing.TB, change ...func(*options)) *world {
 	for _, c := range change {
 		c(&o)
 	}
-	w := &world{t: t, dir: o.dir, log: &record{}}
+	w := &world{t: t, dir: o.dir, log: &record{}, now: o.now}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if w.store, err = store.Open(context.Background(), store.Options{Dir: w.dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
-	w.accept = accept.New(accept.Options{Store: w.store, Catalogue: account.Default(), Lanes: noLanes{}, Route: wire.Domain, Log: log})
+	w.accept = accept.New(accept.Options{Store: w.store, Catalogue: account.Default(), Lanes: noLanes{}, Route: wire.Domain, Now: o.now, Log: log})
 	certificate, roots := selfSigned(t)
 	w.roots = roots
 	cfg := Config{StartTLS: []string{"127.0.0.1:0"}, TLS: []string{"127.0.0.1:0"}, Hostname: "relay.example", Certificate: certificate,
@@ -152,7 +154,7 @@ func (w *world) authenticate(ctx context.Context, l Login) (string, error) {
 
 func (w *world) account(name, plan string) string {
 	w.t.Helper()
-	b := billing.Billing{Store: w.store, Plans: account.Default()}
+	b := billing.Billing{Store: w.store, Plans: account.Default(), Now: w.now}
 	a, _, err := b.Open(context.Background(), billing.NewAccount{Plan: plan, Account: store.Account{ID: "id-" + name, Name: name,
 		Email: name + "@example.com", Zone: "UTC", Status: "active", Overage: "surcharge", PasswordHash: "x"}})
 	if err != nil {
