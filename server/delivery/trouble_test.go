@@ -37,6 +37,17 @@ func upTo(step string, then func(*script)) func(*script) {
 	}
 }
 
+// patience is what ends where a server is silent; otherwise there is no hurry.
+func patience(name, step string) (ends Timeouts, silent bool) {
+	switch {
+	case strings.HasPrefix(name, "hangs") && step == "dot":
+		return dotEnds, true
+	case strings.HasPrefix(name, "hangs"), name == "421 at MAIL": // nothing is said to RCPT
+		return commandEnds, true
+	}
+	return Timeouts{}, false
+}
+
 // What each recipient gets when the server closes, hangs, says 421, 450 or
 // 550, or talks nonsense at each step.
 func TestTroubleAtEachStep(t *testing.T) {
@@ -77,12 +88,9 @@ func TestTroubleAtEachStep(t *testing.T) {
 		{"354 after the dot", "dot", says("354 more"), "deferred 451 lost dup", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var ends Timeouts
-			if strings.HasPrefix(c.name, "hangs") || strings.HasPrefix(c.name, "421 at MAIL") { // what is said to RCPT is waited for
+			ends, silent := patience(c.name, c.step)
+			if silent {
 				t.Parallel()
-				if ends = commandEnds; c.step == "dot" {
-					ends = dotEnds
-				}
 			}
 			conn := open(t, Config{Route: "smtp://" + newScript(t, upTo(c.step, c.then)), Timeouts: ends})
 			marked := false
