@@ -133,9 +133,11 @@ func (h *household) books() []string {
 		}
 		books = append(books, fmt.Sprintf("credit %s %d of %d until %s", c.Source, c.Left, c.Granted, c.ExpiresAt))
 	}
+	written := len(books)
 	for _, o := range rows.Orders {
 		books = append(books, fmt.Sprintf("order %s %s %d %s", o.Kind, o.Plan, o.Price, o.State))
 	}
+	slices.Sort(books[written:]) // made within one millisecond, their ids may be in another order
 	for _, u := range rows.Periods {
 		books = append(books, fmt.Sprintf("period %s to %s used %+v closed %v", u.Start, u.End, u.Used, !u.ClosedAt.IsZero()))
 	}
