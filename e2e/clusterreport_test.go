@@ -73,8 +73,6 @@ func TestKillTheNodeThatReports(t *testing.T) {
 	if out, code := report(t, other); code == 0 || !strings.Contains(out, "at this moment") {
 		t.Errorf("a pass beside another: exit code %d, %q", code, out)
 	}
-	far.WaitRecipients(t, 2*customers+6, time.Minute)
-	until(t, "what was told is out", func() bool { return counted(t, db, `SELECT count(*) FROM deliveries WHERE status <> 'delivered'`) == 0 })
 	victim.Relay.Kill()
 	if code := <-run; code == 0 {
 		t.Error("a pass that was killed says that it was made")
@@ -83,7 +81,7 @@ func TestKillTheNodeThatReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the lease is over", func() bool { _, code := report(t, other); return code == 0 })
-	far.WaitRecipients(t, 3*customers, time.Minute)
+	until(t, "everybody is told", func() bool { return counted(t, db, `SELECT count(*) FROM deliveries`) >= 3*customers })
 
 	victim.StartRelay()
 	both := make(chan string, len(nodes))
@@ -100,7 +98,13 @@ func TestKillTheNodeThatReports(t *testing.T) {
 	}
 	until(t, "nothing waits", func() bool { return counted(t, db, `SELECT count(*) FROM deliveries WHERE status <> 'delivered'`) == 0 })
 	for _, who := range told {
-		if n := far.Counts()[who]; n != 1 {
+		rows := fmt.Sprintf(`SELECT count(*) FROM deliveries WHERE recipient = '%s'`, who)
+		if n := counted(t, db, rows); n != 1 {
+			t.Errorf("%s was written %d reports", who, n)
+		}
+		// While it waited for the lock the node could write nothing down: what it
+		// had in hand then may have come twice, and says so.
+		if n := far.Counts()[who]; n == 0 || n > 1 && counted(t, db, rows+` AND maybe_dup = 1`) == 0 {
 			t.Errorf("%s got %d reports", who, n)
 		}
 	}
