@@ -206,14 +206,9 @@ func (s *Store) Park(ctx context.Context, tx *sql.Tx, messageID string) error {
 // Drop fails the selected recipients that are queued, with an event each.
 func (s *Store) Drop(ctx context.Context, tx *sql.Tx, f Selection, o Outcome) (int64, error) {
 	cond := func(args *[]any) string { return `d.status = 'queued' AND ` + f.where(args) }
-	if s.dialect.postgres {
-		var args []any
-		chosen := cond(&args)
-		ids, err := s.pin(ctx, tx, skipLocked, chosen, args)
-		if err != nil {
-			return 0, err
-		}
-		cond = func(args *[]any) string { return `d.id = ANY(` + holders(args, []any{ids}) + `)` }
+	cond, err := s.pinned(ctx, tx, cond)
+	if err != nil {
+		return 0, err
 	}
 	args := []any{"failed", o.Code, o.Enhanced, o.Reply, Micros(o.At)}
 	chosen := cond(&args)

@@ -18,19 +18,9 @@ func (s *Store) CancelRecipients(ctx context.Context, tx *sql.Tx, accountID, mes
 	cond := func(args *[]any) string {
 		return `d.message_id = ` + holders(args, []any{messageID}) + ` AND d.account_id = ` + holders(args, []any{accountID}) + ` AND d.status = 'queued' AND d.maybe_dup = 0`
 	}
-	if s.dialect.postgres {
-		// Before the rows: so does who writes an outcome. What another node is just
-		// marking leaves.
-		if err := orderIDs(ctx, s.dialect, tx); err != nil {
-			return 0, err
-		}
-		var args []any
-		chosen := cond(&args)
-		ids, err := s.pin(ctx, tx, skipLocked, chosen, args)
-		if err != nil {
-			return 0, err
-		}
-		cond = func(args *[]any) string { return `d.id = ANY(` + holders(args, []any{ids}) + `)` }
+	cond, err := s.pinned(ctx, tx, cond)
+	if err != nil {
+		return 0, err
 	}
 	args := []any{Cancelled, 0, "", "taken back by the sender", Micros(at)}
 	chosen := cond(&args)

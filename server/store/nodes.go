@@ -222,7 +222,7 @@ func (s *Store) alive(ctx context.Context, tx *sql.Tx) error {
 
 // pin keeps the recipients d that cond finds as they are until the commit, and
 // tells their ids: on PostgreSQL other nodes write too, and two statements with
-// // one condition would find different rows. It is not for SQLite. how is what
+// one condition would find different rows. It is not for SQLite. how is what
 // becomes of rows that another transaction holds: "" waits for it.
 func (s *Store) pin(ctx context.Context, tx *sql.Tx, how, cond string, args []any) ([]int64, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT d.id FROM deliveries d WHERE `+cond+` ORDER BY d.id FOR UPDATE `+how, args...)
@@ -243,3 +243,19 @@ func (s *Store) pin(ctx context.Context, tx *sql.Tx, how, cond string, args []an
 
 // skipLocked leaves out what another node is just writing to: it is marking it.
 const skipLocked = "SKIP LOCKED"
+
+// pinned is a condition for the recipients d that cond finds now and that no
+// other node is just marking: the same ones until the commit, for statements
+// that must agree. On SQLite it is cond: nobody else writes.
+func (s *Store) pinned(ctx context.Context, tx *sql.Tx, cond func(args *[]any) string) (func(args *[]any) string, error) {
+	if !s.dialect.postgres {
+		return cond, nil
+	}
+	if err := orderIDs(ctx, s.dialect, tx); err != nil { // before the rows: so does who writes an outcome
+		return nil, err
+	}
+	var args []any
+	chosen := cond(&args)
+	ids, err := s.pin(ctx, tx, skipLocked, chosen, args)
+	return func(args *[]any) string { return `d.id = ANY(` + holders(args, []any{ids}) + `)` }, err
+}
